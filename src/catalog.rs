@@ -1,0 +1,504 @@
+//! What one database holds: relations, columns, types, nullability, collation and keys.
+//!
+//! Written by `dialektai pull` as `catalog.toml`, read by everything else. What is not in the catalog does not
+//! exist: the guard refuses it, and no policy can permit it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The name of a column, in the database's own spelling.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ColumnName(String);
+
+impl ColumnName {
+    /// A name in the database's own spelling.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as text, unquoted.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ColumnName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a relation: its schema and its own name, in the database's own spelling.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RelationName {
+    /// `main` on SQLite, `public` and others on PostgreSQL.
+    pub schema: String,
+    /// The name inside the schema.
+    pub name: String,
+}
+
+impl fmt::Display for RelationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// A column's type, as far as the guard and the policies tell types apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnType {
+    /// Whole numbers of up to 64 bits.
+    Integer,
+    /// Binary floating point.
+    Float,
+    /// Exact decimals.
+    Decimal,
+    /// Truth values; on SQLite the integers 0 and 1.
+    Boolean,
+    /// Character strings without padding.
+    Text,
+    /// Byte strings.
+    Bytes,
+    /// A calendar day; on SQLite text `YYYY-MM-DD`.
+    Date,
+    /// A date and time without zone, read as UTC; on SQLite text `YYYY-MM-DD HH:MM:SS[.fff]`.
+    Timestamp,
+    /// An instant.
+    Timestamptz,
+    /// A time of day.
+    Time,
+    /// A span of time.
+    Interval,
+    /// A UUID.
+    Uuid,
+    /// JSON text or binary JSON.
+    Json,
+    /// Anything else: can be selected, not compared by policies.
+    Other,
+}
+
+impl ColumnType {
+    /// The word that `catalog.toml` and answers use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Integer => "integer",
+            Self::Float => "float",
+            Self::Decimal => "decimal",
+            Self::Boolean => "boolean",
+            Self::Text => "text",
+            Self::Bytes => "bytes",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+            Self::Timestamptz => "timestamptz",
+            Self::Time => "time",
+            Self::Interval => "interval",
+            Self::Uuid => "uuid",
+            Self::Json => "json",
+            Self::Other => "other",
+        }
+    }
+
+    /// The Cedar type that stands for this one in the derived schema; `None` keeps the column out of policies.
+    pub fn cedar(self) -> Option<CedarType> {
+        match self {
+            Self::Integer => Some(CedarType::Long),
+            Self::Boolean => Some(CedarType::Bool),
+            Self::Text | Self::Uuid => Some(CedarType::String),
+            Self::Date | Self::Timestamp | Self::Timestamptz => Some(CedarType::Datetime),
+            Self::Float
+            | Self::Decimal
+            | Self::Bytes
+            | Self::Time
+            | Self::Interval
+            | Self::Json
+            | Self::Other => None,
+        }
+    }
+}
+
+/// The Cedar types that a column can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CedarType {
+    /// `Long`
+    Long,
+    /// `String`
+    String,
+    /// `Bool`
+    Bool,
+    /// `datetime`
+    Datetime,
+}
+
+impl CedarType {
+    /// The type's name in a Cedar schema.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Long => "Long",
+            Self::String => "String",
+            Self::Bool => "Bool",
+            Self::Datetime => "datetime",
+        }
+    }
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// In the database's own spelling.
+    pub name: ColumnName,
+    /// What the guard takes it for.
+    #[serde(rename = "type")]
+    pub column_type: ColumnType,
+    /// The type as the database declares it, for readers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub declared: String,
+    /// Whether it may hold NULL: exactly the optional attributes of the Cedar schema.
+    pub nullable: bool,
+    /// A collation under which unequal strings may compare equal; absent where comparison is byte by byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collation: Option<String>,
+}
+
+/// A foreign key: `columns` of this relation name one row of `references`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignKey {
+    /// The referring columns.
+    pub columns: Vec<ColumnName>,
+    /// The relation referred to, `schema.name` where it is not in the default schema.
+    pub references: String,
+    /// The columns referred to, in the same order.
+    pub referenced_columns: Vec<ColumnName>,
+}
+
+/// What kind of relation it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RelationKind {
+    /// A table.
+    #[default]
+    Table,
+    /// A view: it has rules of its own, since the rules of the tables beneath do not reach it.
+    View,
+}
+
+/// One table or view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// Schema and name.
+    pub name: RelationName,
+    /// Table or view.
+    pub kind: RelationKind,
+    /// The entity type that stands for it in policies.
+    pub entity_type: String,
+    /// In the order of the table, which is the order of `SELECT *`.
+    pub columns: Vec<Column>,
+    /// Empty where there is none.
+    pub primary_key: Vec<ColumnName>,
+    /// Further unique keys.
+    pub unique: Vec<Vec<ColumnName>>,
+    /// To other relations.
+    pub foreign_keys: Vec<ForeignKey>,
+}
+
+impl Relation {
+    /// The column of exactly this name.
+    pub fn column(&self, name: &ColumnName) -> Option<&Column> {
+        self.columns.iter().find(|column| &column.name == name)
+    }
+}
+
+/// All relations of one database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalog {
+    /// The schema of unqualified names: `main`, `public`.
+    pub default_schema: String,
+    /// In the order of the file.
+    pub relations: Vec<Relation>,
+}
+
+/// The entity type of callers in the derived Cedar schema; no relation may take it.
+pub const PRINCIPAL_TYPE: &str = "Principal";
+
+impl Catalog {
+    /// Reads the text of a `catalog.toml`.
+    pub fn parse(text: &str) -> Result<Self, CatalogError> {
+        let raw: RawCatalog =
+            toml::from_str(text).map_err(|error| CatalogError::Toml(error.to_string()))?;
+        let default_schema = raw.default_schema;
+        let mut catalog = Self { relations: Vec::new(), default_schema };
+        let mut names = BTreeSet::new();
+        let mut entity_types = BTreeSet::from([PRINCIPAL_TYPE.to_owned()]);
+        for relation in raw.relation {
+            let relation = relation.resolve(&catalog.default_schema)?;
+            if !names.insert(relation.name.clone()) {
+                return Err(CatalogError::DuplicateRelation(relation.name));
+            }
+            if !entity_types.insert(relation.entity_type.clone()) {
+                return Err(CatalogError::DuplicateEntityType {
+                    relation: relation.name,
+                    entity_type: relation.entity_type,
+                });
+            }
+            catalog.relations.push(relation);
+        }
+        Ok(catalog)
+    }
+
+    /// Writes the catalog as a `catalog.toml` that [`Catalog::parse`] reads back: one line a column, so that a
+    /// changed column is one line of a diff.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::from(
+            "# Written by `dialektai pull`. What is not here does not exist for any caller.\n",
+        );
+        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let names = |names: &[ColumnName]| {
+            let names: Vec<String> = names.iter().map(|name| quoted(name.as_str())).collect();
+            format!("[{}]", names.join(", "))
+        };
+        text.push_str(&format!("default_schema = {}\n", quoted(&self.default_schema)));
+        for relation in &self.relations {
+            text.push_str(&format!("\n[[relation]]\nname = {}\n", quoted(&relation.name.name)));
+            if relation.name.schema != self.default_schema {
+                text.push_str(&format!("schema = {}\n", quoted(&relation.name.schema)));
+            }
+            if relation.kind == RelationKind::View {
+                text.push_str("kind = \"view\"\n");
+            }
+            if relation.entity_type != relation.name.name {
+                text.push_str(&format!("entity_type = {}\n", quoted(&relation.entity_type)));
+            }
+            if !relation.primary_key.is_empty() {
+                text.push_str(&format!("primary_key = {}\n", names(&relation.primary_key)));
+            }
+            if !relation.unique.is_empty() {
+                let keys: Vec<String> = relation.unique.iter().map(|key| names(key)).collect();
+                text.push_str(&format!("unique = [{}]\n", keys.join(", ")));
+            }
+            if !relation.foreign_keys.is_empty() {
+                text.push_str("foreign_keys = [\n");
+                for key in &relation.foreign_keys {
+                    text.push_str(&format!(
+                        "    {{ columns = {}, references = {}, referenced_columns = {} }},\n",
+                        names(&key.columns),
+                        quoted(&key.references),
+                        names(&key.referenced_columns),
+                    ));
+                }
+                text.push_str("]\n");
+            }
+            text.push_str("columns = [\n");
+            for column in &relation.columns {
+                text.push_str(&format!(
+                    "    {{ name = {}, type = \"{}\", ",
+                    quoted(column.name.as_str()),
+                    column.column_type.name(),
+                ));
+                if !column.declared.is_empty() {
+                    text.push_str(&format!("declared = {}, ", quoted(&column.declared)));
+                }
+                text.push_str(&format!("nullable = {}", column.nullable));
+                if let Some(collation) = &column.collation {
+                    text.push_str(&format!(", collation = {}", quoted(collation)));
+                }
+                text.push_str(" },\n");
+            }
+            text.push_str("]\n");
+        }
+        text
+    }
+
+    /// The relation of exactly this name.
+    pub fn relation(&self, name: &RelationName) -> Option<&Relation> {
+        self.relations.iter().find(|relation| &relation.name == name)
+    }
+}
+
+/// The entity type that stands for a relation: its name where Cedar allows that name, otherwise the nearest
+/// identifier. Relations of other schemas are prefixed, so that `sales.orders` is `sales_orders`.
+pub fn entity_type_for(name: &RelationName, default_schema: &str) -> String {
+    const RESERVED: [&str; 21] = [
+        "true",
+        "false",
+        "if",
+        "then",
+        "else",
+        "in",
+        "is",
+        "like",
+        "has",
+        "__cedar",
+        "Action",
+        "Bool",
+        "Boolean",
+        "Entity",
+        "Extension",
+        "Long",
+        "Record",
+        "Set",
+        "String",
+        "datetime",
+        PRINCIPAL_TYPE,
+    ];
+    let mut text = if name.schema == default_schema {
+        name.name.clone()
+    } else {
+        format!("{}_{}", name.schema, name.name)
+    };
+    text = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if text.starts_with(|c: char| c.is_ascii_digit()) || RESERVED.contains(&text.as_str()) {
+        text.insert(0, '_');
+    }
+    text
+}
+
+/// A `catalog.toml` that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// Not TOML, or not of the catalog's form.
+    #[error("cannot read the catalog: {0}")]
+    Toml(String),
+    /// Two entries of one name.
+    #[error("relation `{0}` is listed twice")]
+    DuplicateRelation(RelationName),
+    /// Two columns of one name, which no query could tell apart.
+    #[error("relation `{relation}` lists column `{column}` twice")]
+    DuplicateColumn {
+        /// The relation.
+        relation: RelationName,
+        /// The column.
+        column: ColumnName,
+    },
+    /// A relation without columns.
+    #[error("relation `{0}` has no columns")]
+    NoColumns(RelationName),
+    /// A key names a column that is not listed.
+    #[error("a key of relation `{relation}` names column `{column}`, which is not listed")]
+    UnknownKeyColumn {
+        /// The relation.
+        relation: RelationName,
+        /// The column.
+        column: ColumnName,
+    },
+    /// Two relations would share an entity type.
+    #[error(
+        "relation `{relation}` has entity type `{entity_type}`, which is taken: give it an `entity_type` of its own"
+    )]
+    DuplicateEntityType {
+        /// The relation.
+        relation: RelationName,
+        /// The type.
+        entity_type: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCatalog {
+    default_schema: String,
+    #[serde(default)]
+    relation: Vec<RawRelation>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRelation {
+    name: String,
+    schema: Option<String>,
+    #[serde(default)]
+    kind: RelationKind,
+    entity_type: Option<String>,
+    columns: Vec<Column>,
+    #[serde(default)]
+    primary_key: Vec<ColumnName>,
+    #[serde(default)]
+    unique: Vec<Vec<ColumnName>>,
+    #[serde(default)]
+    foreign_keys: Vec<ForeignKey>,
+}
+
+impl RawRelation {
+    fn resolve(self, default_schema: &str) -> Result<Relation, CatalogError> {
+        let schema = self.schema.unwrap_or_else(|| default_schema.to_owned());
+        let name = RelationName { schema, name: self.name };
+        let mut columns = BTreeSet::new();
+        for column in &self.columns {
+            if !columns.insert(&column.name) {
+                let column = column.name.clone();
+                return Err(CatalogError::DuplicateColumn { relation: name, column });
+            }
+        }
+        if columns.is_empty() {
+            return Err(CatalogError::NoColumns(name));
+        }
+        let foreign = self.foreign_keys.iter().flat_map(|key| &key.columns);
+        for column in self.primary_key.iter().chain(self.unique.iter().flatten()).chain(foreign) {
+            if !columns.contains(column) {
+                let column = column.clone();
+                return Err(CatalogError::UnknownKeyColumn { relation: name, column });
+            }
+        }
+        let entity_type =
+            self.entity_type.unwrap_or_else(|| entity_type_for(&name, default_schema));
+        Ok(Relation {
+            entity_type,
+            kind: self.kind,
+            columns: self.columns,
+            primary_key: self.primary_key,
+            unique: self.unique,
+            foreign_keys: self.foreign_keys,
+            name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ODD: &str = r#"
+default_schema = "main"
+
+[[relation]]
+name = "order items"
+primary_key = ["id"]
+unique = [["sku", "line"]]
+foreign_keys = [{ columns = ["sku"], references = "skus", referenced_columns = ["id"] }]
+columns = [
+    { name = "id", type = "integer", declared = "INTEGER", nullable = false },
+    { name = "line", type = "integer", nullable = true },
+    { name = "sku", type = "text", nullable = false, collation = "NOCASE" },
+    { name = 'say "hi"', type = "other", nullable = true },
+]
+
+[[relation]]
+name = "Principal"
+kind = "view"
+schema = "other"
+columns = [{ name = "x", type = "timestamp", nullable = true }]
+"#;
+
+    #[test]
+    fn reads_back_what_it_writes() {
+        let catalog = Catalog::parse(ODD).unwrap();
+        assert_eq!(Catalog::parse(&catalog.to_toml()).unwrap(), catalog);
+        let types: Vec<&str> = catalog.relations.iter().map(|r| r.entity_type.as_str()).collect();
+        assert_eq!(types, ["order_items", "other_Principal"]);
+    }
+
+    #[test]
+    fn refuses_what_would_be_ambiguous() {
+        let twice = ODD.replace("\"line\"", "\"id\"");
+        assert!(matches!(Catalog::parse(&twice), Err(CatalogError::DuplicateColumn { .. })));
+        let taken = ODD.replace("kind = \"view\"", "entity_type = \"order_items\"");
+        assert!(matches!(Catalog::parse(&taken), Err(CatalogError::DuplicateEntityType { .. })));
+        let unknown = ODD.replace("primary_key = [\"id\"]", "primary_key = [\"nope\"]");
+        assert!(matches!(Catalog::parse(&unknown), Err(CatalogError::UnknownKeyColumn { .. })));
+        let typo = ODD.replace("nullable = true }", "nulable = true }");
+        assert!(matches!(Catalog::parse(&typo), Err(CatalogError::Toml(_))));
+    }
+}

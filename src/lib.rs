@@ -1,0 +1,22 @@
+//! Chat with your data in a multi-tenant product, with one promise: each customer sees only its own rows.
+#![cfg_attr(doc, doc = include_str!("../docs/architecture.md"))]
+
+pub mod identity;
+pub mod catalog;
+pub mod predicate;
+pub mod policy;
+pub mod guard;
+#[cfg(feature = "server")]
+pub mod engine;
+#[cfg(feature = "server")]
+pub mod question;
+#[cfg(feature = "server")]
+pub mod store;
+#[cfg(feature = "server")]
+pub mod audit;
+#[cfg(feature = "server")]
+pub mod service;
+#[cfg(feature = "server")]
+pub mod http;
+#[cfg(feature = "server")]
+pub mod cli;

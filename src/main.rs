@@ -1,0 +1,2 @@
+//! The `dialektai` command.
+fn main() {}

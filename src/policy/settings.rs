@@ -1,0 +1,153 @@
+//! `database.toml`: what the operator sets for one database.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::identity::TenantIdType;
+
+/// A database system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// SQLite, embedded.
+    Sqlite,
+    /// PostgreSQL.
+    Postgresql,
+    /// MySQL or MariaDB.
+    Mysql,
+    /// Microsoft SQL Server.
+    Sqlserver,
+    /// MongoDB.
+    Mongodb,
+}
+
+impl EngineKind {
+    /// The word that `database.toml` and answers use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgresql => "postgresql",
+            Self::Mysql => "mysql",
+            Self::Sqlserver => "sqlserver",
+            Self::Mongodb => "mongodb",
+        }
+    }
+}
+
+/// Bounds on one query's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Rows of one answer; further rows are dropped and the answer says `truncated`.
+    pub rows: usize,
+    /// Bytes of one answer's values; as `rows`.
+    pub bytes: usize,
+    /// Time for one query, after which it is stopped and fails.
+    pub milliseconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rows: 1_000, bytes: 4 * 1024 * 1024, milliseconds: 5_000 }
+    }
+}
+
+impl Limits {
+    /// The time for one query.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.milliseconds)
+    }
+}
+
+/// The text of a `database.toml`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The database system.
+    pub engine: EngineKind,
+    /// Where it is: `sqlite:PATH`, a server's URL, or `env:NAME` for the variable that holds it.
+    pub url: String,
+    /// Whether every request must name a tenant.
+    pub requires_organization_scoping: bool,
+    /// The column that holds the tenant; present exactly when scoping is required.
+    pub tenant_filter_column: Option<String>,
+    /// How tenants are named.
+    pub tenant_id_type: TenantIdType,
+    /// The column that holds the scope.
+    pub scope_filter_column: Option<String>,
+    /// Bounds on one answer.
+    pub limits: Limits,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSettings {
+    engine: EngineKind,
+    url: String,
+    // Absent means required: forgetting the line must not open the database.
+    #[serde(default = "required")]
+    requires_organization_scoping: bool,
+    tenant_filter_column: Option<String>,
+    #[serde(default)]
+    tenant_id_type: TenantIdType,
+    scope_filter_column: Option<String>,
+    #[serde(default)]
+    limits: Limits,
+}
+
+fn required() -> bool {
+    true
+}
+
+impl Settings {
+    /// Reads the text of a `database.toml`.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let raw: RawSettings =
+            toml::from_str(text).map_err(|error| SettingsError::Toml(error.to_string()))?;
+        if raw.requires_organization_scoping && raw.tenant_filter_column.is_none() {
+            return Err(SettingsError::NoTenantColumn);
+        }
+        if !raw.requires_organization_scoping && raw.tenant_filter_column.is_some() {
+            return Err(SettingsError::TenantColumnUnused);
+        }
+        let columns = [&raw.tenant_filter_column, &raw.scope_filter_column];
+        if columns.into_iter().flatten().any(String::is_empty) {
+            return Err(SettingsError::EmptyColumn);
+        }
+        let Limits { rows, bytes, milliseconds } = raw.limits;
+        if rows == 0 || bytes == 0 || milliseconds == 0 {
+            return Err(SettingsError::ZeroLimit);
+        }
+        Ok(Self {
+            engine: raw.engine,
+            url: raw.url,
+            requires_organization_scoping: raw.requires_organization_scoping,
+            tenant_filter_column: raw.tenant_filter_column,
+            tenant_id_type: raw.tenant_id_type,
+            scope_filter_column: raw.scope_filter_column,
+            limits: raw.limits,
+        })
+    }
+}
+
+/// A `database.toml` that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Not TOML, or not of the file's form.
+    #[error("cannot read the settings: {0}")]
+    Toml(String),
+    /// Scoping is on and nothing says by which column.
+    #[error("`requires_organization_scoping` is on, so `tenant_filter_column` must name a column")]
+    NoTenantColumn,
+    /// Scoping is off, so the column would silently not filter.
+    #[error(
+        "`tenant_filter_column` has no effect while `requires_organization_scoping` is off: remove one of them"
+    )]
+    TenantColumnUnused,
+    /// A column named "".
+    #[error("`tenant_filter_column` and `scope_filter_column` must not be empty")]
+    EmptyColumn,
+    /// A limit of nothing would refuse every answer.
+    #[error("`limits` must be greater than zero")]
+    ZeroLimit,
+}

@@ -1,0 +1,406 @@
+//! The filter: which rows of each relation a principal may see. No Cedar, no dialect.
+//!
+//! # The law on NULL
+//!
+//! Cedar has no null: an absent attribute is an error to read, so a policy asks `resource has c` first. SQL has
+//! three truth values. A [`Predicate`] joins the two because of how it is built:
+//!
+//! * it is in negation normal form: `AND` and `OR` over atoms, and negation lives inside the atoms;
+//! * an atom over a column that is NULL is *unknown*, and a row is kept only where the whole is *true*.
+//!
+//! `AND` and `OR` are monotone in false < unknown < true, so an unknown atom can never make a row visible that a
+//! false one would not. And wherever Cedar evaluates an expression without an error to true (or false), the
+//! predicate lowered from it is true (or false) in SQL: an atom over NULL is only ever reached behind a failed
+//! `has`, whose own atom [`Predicate::IsNull`] already decides the connective.
+
+use std::collections::BTreeMap;
+
+use crate::catalog::{ColumnName, RelationName};
+
+/// A constant in a filter. It reaches a database as a typed bind, never as text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Value {
+    /// A 64-bit integer.
+    Long(i64),
+    /// A string, compared byte by byte.
+    String(String),
+    /// A truth value.
+    Bool(bool),
+    /// An instant, in milliseconds since 1970-01-01T00:00:00Z, Cedar's own unit.
+    Datetime(i64),
+}
+
+/// How two values are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CmpOp {
+    /// `=`
+    Eq,
+    /// `<>`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+}
+
+impl CmpOp {
+    /// The operator for the same comparison with its sides swapped: `5 > x` is `x < 5`.
+    #[must_use]
+    pub fn mirror(self) -> Self {
+        match self {
+            Self::Eq => Self::Eq,
+            Self::Ne => Self::Ne,
+            Self::Lt => Self::Gt,
+            Self::Le => Self::Ge,
+            Self::Gt => Self::Lt,
+            Self::Ge => Self::Le,
+        }
+    }
+
+    /// The operator that holds exactly where this one does not: `NOT x < 5` is `x >= 5`.
+    #[must_use]
+    pub fn negate(self) -> Self {
+        match self {
+            Self::Eq => Self::Ne,
+            Self::Ne => Self::Eq,
+            Self::Lt => Self::Ge,
+            Self::Le => Self::Gt,
+            Self::Gt => Self::Le,
+            Self::Ge => Self::Lt,
+        }
+    }
+
+    fn holds<T: Ord>(self, left: &T, right: &T) -> bool {
+        match self {
+            Self::Eq => left == right,
+            Self::Ne => left != right,
+            Self::Lt => left < right,
+            Self::Le => left <= right,
+            Self::Gt => left > right,
+            Self::Ge => left >= right,
+        }
+    }
+}
+
+/// One element of a [`LikePattern`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PatternElement {
+    /// This character and no other; matching is case-sensitive.
+    Char(char),
+    /// Any run of characters, the empty one included: Cedar's `*`.
+    AnyRun,
+}
+
+/// A pattern of Cedar's `like`: literal characters and `*`.
+pub type LikePattern = Vec<PatternElement>;
+
+/// A boolean expression over one relation's columns, in negation normal form. See the module's law on NULL.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Predicate {
+    /// Both and more: at least two operands, none of them an `And`.
+    And(Vec<Predicate>),
+    /// Either or more: at least two operands, none of them an `Or`.
+    Or(Vec<Predicate>),
+    /// A column against a constant. Ordering only for `Long` and `Datetime`.
+    Compare {
+        /// The left side.
+        column: ColumnName,
+        /// The comparison.
+        op: CmpOp,
+        /// The right side.
+        value: Value,
+    },
+    /// A column against a column of the same type.
+    CompareColumns {
+        /// The left side.
+        left: ColumnName,
+        /// The comparison.
+        op: CmpOp,
+        /// The right side.
+        right: ColumnName,
+    },
+    /// A column among constants of one type: at least one, sorted, without duplicates.
+    In {
+        /// The column that is looked up.
+        column: ColumnName,
+        /// The constants.
+        values: Vec<Value>,
+        /// `true` for `NOT IN`.
+        negated: bool,
+    },
+    /// A string column against a pattern.
+    Like {
+        /// The column that is matched, as a whole.
+        column: ColumnName,
+        /// The pattern.
+        pattern: LikePattern,
+        /// `true` for `NOT LIKE`.
+        negated: bool,
+    },
+    /// Whether a column is NULL: Cedar's `!(resource has c)`, or `resource has c` when negated.
+    IsNull {
+        /// The column.
+        column: ColumnName,
+        /// `true` for `IS NOT NULL`.
+        negated: bool,
+    },
+}
+
+/// The rows of one relation that a principal may see.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RowFilter {
+    /// Every row.
+    AllRows,
+    /// No row: the relation does not exist for this principal.
+    NoRows,
+    /// The rows where the predicate is true.
+    Where(Predicate),
+}
+
+impl RowFilter {
+    /// The rows that both filters keep.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::NoRows, _) | (_, Self::NoRows) => Self::NoRows,
+            (Self::AllRows, filter) | (filter, Self::AllRows) => filter,
+            (Self::Where(left), Self::Where(right)) => Self::Where(left.and(right)),
+        }
+    }
+
+    /// The rows that either filter keeps.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::AllRows, _) | (_, Self::AllRows) => Self::AllRows,
+            (Self::NoRows, filter) | (filter, Self::NoRows) => filter,
+            (Self::Where(left), Self::Where(right)) => Self::Where(left.or(right)),
+        }
+    }
+
+    /// Whether a row is kept.
+    pub fn keeps(&self, row: &Row) -> bool {
+        match self {
+            Self::AllRows => true,
+            Self::NoRows => false,
+            Self::Where(predicate) => predicate.evaluate(row) == Some(true),
+        }
+    }
+}
+
+/// The values of one row that policies can read, by column; a column that is NULL is absent.
+pub type Row = BTreeMap<ColumnName, Value>;
+
+impl Predicate {
+    /// Both predicates; nested conjunctions are flattened and an operand is not repeated.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut operands = self.into_conjuncts();
+        for operand in other.into_conjuncts() {
+            if !operands.contains(&operand) {
+                operands.push(operand);
+            }
+        }
+        Self::joined(operands, Self::And)
+    }
+
+    /// Either predicate; nested disjunctions are flattened and an operand is not repeated.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let mut operands = self.into_disjuncts();
+        for operand in other.into_disjuncts() {
+            if !operands.contains(&operand) {
+                operands.push(operand);
+            }
+        }
+        Self::joined(operands, Self::Or)
+    }
+
+    fn into_conjuncts(self) -> Vec<Self> {
+        match self {
+            Self::And(operands) => operands,
+            other => vec![other],
+        }
+    }
+
+    fn into_disjuncts(self) -> Vec<Self> {
+        match self {
+            Self::Or(operands) => operands,
+            other => vec![other],
+        }
+    }
+
+    /// One operand stays itself, so that a connective never has fewer than two.
+    fn joined(mut operands: Vec<Self>, connective: fn(Vec<Self>) -> Self) -> Self {
+        match operands.pop() {
+            Some(only) if operands.is_empty() => only,
+            Some(last) => {
+                operands.push(last);
+                connective(operands)
+            }
+            None => connective(operands),
+        }
+    }
+
+    /// The predicate's truth value on a row; `None` is SQL's unknown. The law that the emitted text must follow.
+    pub fn evaluate(&self, row: &Row) -> Option<bool> {
+        match self {
+            Self::And(operands) => connect(operands, row, false),
+            Self::Or(operands) => connect(operands, row, true),
+            Self::Compare { column, op, value } => {
+                row.get(column).map(|left| op.holds(left, value))
+            }
+            Self::CompareColumns { left, op, right } => {
+                Some(op.holds(row.get(left)?, row.get(right)?))
+            }
+            Self::In { column, values, negated } => {
+                row.get(column).map(|value| values.contains(value) != *negated)
+            }
+            Self::Like { column, pattern, negated } => match row.get(column)? {
+                Value::String(text) => Some(matches(text, pattern) != *negated),
+                Value::Long(_) | Value::Bool(_) | Value::Datetime(_) => None,
+            },
+            Self::IsNull { column, negated } => Some(row.contains_key(column) == *negated),
+        }
+    }
+}
+
+/// `deciding` is the value that settles the connective: `false` for AND, `true` for OR.
+fn connect(operands: &[Predicate], row: &Row, deciding: bool) -> Option<bool> {
+    let mut result = Some(!deciding);
+    for operand in operands {
+        match operand.evaluate(row) {
+            Some(value) if value == deciding => return Some(deciding),
+            Some(_) => {}
+            None => result = None,
+        }
+    }
+    result
+}
+
+/// Greedy matching with one point of return: linear in the text for each `*`.
+fn matches(text: &str, pattern: &[PatternElement]) -> bool {
+    let text: Vec<char> = text.chars().collect();
+    let (mut at, mut element) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while at < text.len() || element < pattern.len() {
+        match pattern.get(element) {
+            Some(PatternElement::AnyRun) => {
+                retry = Some((at, element));
+                element += 1;
+                continue;
+            }
+            Some(PatternElement::Char(expected)) if text.get(at) == Some(expected) => {
+                at += 1;
+                element += 1;
+                continue;
+            }
+            Some(PatternElement::Char(_)) | None => {}
+        }
+        match retry {
+            Some((from, star)) if from < text.len() => {
+                retry = Some((from + 1, star));
+                at = from + 1;
+                element = star + 1;
+            }
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// One row filter for each relation, for one principal and the action `read`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PredicateSet(BTreeMap<RelationName, RowFilter>);
+
+impl PredicateSet {
+    /// The filter for a relation. Total: a relation that no policy mentions has no visible rows.
+    // INVARIANT (default deny): absence means no rows.
+    pub fn filter_for(&self, relation: &RelationName) -> &RowFilter {
+        self.0.get(relation).unwrap_or(&RowFilter::NoRows)
+    }
+
+    /// Every relation that has a filter, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&RelationName, &RowFilter)> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<(RelationName, RowFilter)> for PredicateSet {
+    fn from_iter<I: IntoIterator<Item = (RelationName, RowFilter)>>(filters: I) -> Self {
+        Self(filters.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPERATORS: [CmpOp; 6] =
+        [CmpOp::Eq, CmpOp::Ne, CmpOp::Lt, CmpOp::Le, CmpOp::Gt, CmpOp::Ge];
+
+    #[test]
+    fn mirror_swaps_sides_and_negate_complements() {
+        for op in OPERATORS {
+            assert_eq!(op.mirror().mirror(), op);
+            assert_eq!(op.negate().negate(), op);
+            for (left, right) in [(1, 2), (2, 2), (3, 2)] {
+                assert_eq!(op.holds(&left, &right), op.mirror().holds(&right, &left), "{op:?}");
+                assert_eq!(op.holds(&left, &right), !op.negate().holds(&left, &right), "{op:?}");
+            }
+        }
+    }
+
+    fn atom(column: &str, value: i64) -> Predicate {
+        Predicate::Compare {
+            column: ColumnName::new(column),
+            op: CmpOp::Eq,
+            value: Value::Long(value),
+        }
+    }
+
+    #[test]
+    fn unknown_is_neither_true_nor_false() {
+        let row = Row::from([(ColumnName::new("a"), Value::Long(1))]);
+        assert_eq!(atom("b", 1).evaluate(&row), None);
+        assert_eq!(atom("a", 1).and(atom("b", 1)).evaluate(&row), None);
+        assert_eq!(atom("a", 2).and(atom("b", 1)).evaluate(&row), Some(false));
+        assert_eq!(atom("a", 1).or(atom("b", 1)).evaluate(&row), Some(true));
+        assert!(!RowFilter::Where(atom("b", 1)).keeps(&row));
+    }
+
+    #[test]
+    fn connectives_flatten_and_never_have_one_operand() {
+        assert_eq!(atom("a", 1).and(atom("a", 1)), atom("a", 1));
+        let three = atom("a", 1).and(atom("b", 2)).and(atom("c", 3));
+        assert!(matches!(three, Predicate::And(operands) if operands.len() == 3));
+    }
+
+    #[test]
+    fn like_matches_as_cedar_does() {
+        let pattern = |text: &str| -> LikePattern {
+            text.chars()
+                .map(|c| if c == '*' { PatternElement::AnyRun } else { PatternElement::Char(c) })
+                .collect()
+        };
+        for (text, like, expected) in [
+            ("", "", true),
+            ("", "*", true),
+            ("a", "", false),
+            ("100%_x", "100%*", true),
+            ("abc", "a*c", true),
+            ("abcbc", "a*bc", true),
+            ("abcb", "a*bc", false),
+            ("ABC", "abc", false),
+            ("a", "a**", true),
+            ("xay", "*a*", true),
+            ("xy", "*a*", false),
+        ] {
+            assert_eq!(super::matches(text, &pattern(like)), expected, "{text:?} like {like:?}");
+        }
+    }
+}
