@@ -351,9 +351,10 @@ impl Resolver<'_> {
 
     fn from(&mut self, from: &mut [FromItem]) -> Resolved<Scope> {
         let mut scope = Scope::default();
-        for item in from {
+        for item in from.iter_mut() {
             self.from_item(item, &mut scope)?;
         }
+        self.late_conditions(from, &scope)?;
         Ok(scope)
     }
 
@@ -370,12 +371,27 @@ impl Resolver<'_> {
             };
             Self::merge(scope, right, self.dialect)?;
             scope.merged.extend(merged);
-            if let JoinConstraint::On(on) = constraint {
+            if let (JoinConstraint::On(on), Dialect::Postgresql) = (constraint, self.dialect) {
                 self.scopes.push(scope.clone());
                 self.condition(on, &[])?;
                 self.scopes.pop();
             }
         }
+        Ok(())
+    }
+
+    /// SQLite looks up the names of an ON clause in the whole FROM clause, also in what stands to its right.
+    fn late_conditions(&mut self, from: &mut [FromItem], scope: &Scope) -> Resolved<()> {
+        if self.dialect != Dialect::Sqlite {
+            return Ok(());
+        }
+        self.scopes.push(scope.clone());
+        for join in from.iter_mut().flat_map(|item| &mut item.joins) {
+            if let JoinConstraint::On(on) = &mut join.constraint {
+                self.condition(on, &[])?;
+            }
+        }
+        self.scopes.pop();
         Ok(())
     }
 
@@ -443,6 +459,7 @@ impl Resolver<'_> {
             Factor::Nested { from, alias } => {
                 let mut inner = Scope::default();
                 self.from_item(from, &mut inner)?;
+                self.late_conditions(std::slice::from_mut(from), &inner)?;
                 match alias {
                     // An aliased join hides the names inside it.
                     Some(alias) => {
