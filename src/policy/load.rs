@@ -110,8 +110,7 @@ pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Da
                     problems.extend(policies.validate(&schema));
                     if problems.is_empty() {
                         let scope_filters = scope_is_read;
-                        let rules =
-                            policies.rules().map_err(|problem| LoadError::new(vec![problem]))?;
+                        let rules = policies.rules()?;
                         let version = version(sources, &named);
                         return Ok(Database::new(
                             id,
@@ -302,14 +301,14 @@ impl<'a> Policies<'a> {
         found.into_values().filter_map(first_of).collect()
     }
 
-    fn rules(&self) -> Result<Rules, Problem> {
+    fn rules(&self) -> Result<Rules, LoadError> {
         let mut rules = Rules::default();
         for Loaded { file, source, policy, written } in &self.loaded {
             let entity_type =
                 written.as_ref().and_then(|written| entity_type_of(&written.resource));
-            rules
-                .add(policy, entity_type)
-                .map_err(|error| file.problem(source, Reason::Invalid(error)))?;
+            rules.add(policy, entity_type).map_err(|error| {
+                LoadError::new(vec![file.problem(source, Reason::Invalid(error))])
+            })?;
         }
         Ok(rules)
     }

@@ -207,16 +207,14 @@ fn relations_may_be_called_what_cedar_calls_its_own() {
         "größe",
         "order items",
     ];
-    let relations: String = names
-        .iter()
-        .map(|name| {
-            format!(
-                "[[relation]]\nname = \"{name}\"\ncolumns = [\
-                 {{ name = \"customer_id\", type = \"integer\", nullable = true }},\
-                 {{ name = \"{name}\", type = \"timestamp\", nullable = true }}]\n"
-            )
-        })
-        .collect();
+    let mut relations = String::new();
+    for name in names {
+        relations.push_str(&format!(
+            "[[relation]]\nname = \"{name}\"\ncolumns = [\
+             {{ name = \"customer_id\", type = \"integer\", nullable = true }},\
+             {{ name = \"{name}\", type = \"timestamp\", nullable = true }}]\n"
+        ));
+    }
     let catalog = format!("default_schema = \"main\"\n{relations}");
     let settings = SETTINGS.replace("scope_filter_column", "#");
     let database = generated(&settings, &catalog);

@@ -187,7 +187,6 @@ const CONDITIONS: &[(&str, Visible)] = both![
     "(resource.flag || 9223372036854775807 + principal.tenant > 0) && resource.n == 5",
     "!((resource.flag || 9223372036854775807 + principal.tenant > 0) && resource.n == 5)",
     "if (resource.flag || 9223372036854775807 + principal.tenant > 0) then resource.n == 5 else true",
-    "(if resource.flag then true else 9223372036854775807 + principal.tenant > 0) || resource.n == 4",
     // What folds beside the row.
     "principal.tenant == 82 && resource.n == 5",
     "principal.tenant + 1 == 83 && resource.n == 5 || resource.n == 4",
@@ -293,6 +292,14 @@ const SETS: &[(&str, Visible)] = &[
     (permit!("resource.n == 5 || 9223372036854775807 + principal.tenant > 0"), FACTS),
     (
         forbid!("resource.n == 5 || 9223372036854775807 + principal.tenant > 0"),
+        Nothing("true of some rows and an error on the others"),
+    ),
+    (
+        permit!("(if resource.flag then true else 9223372036854775807 + principal.tenant > 0) || resource.n == 4"),
+        FACTS,
+    ),
+    (
+        forbid!("(if resource.flag then true else 9223372036854775807 + principal.tenant > 0) || resource.n == 4"),
         Nothing("true of some rows and an error on the others"),
     ),
     // Plain decisions.
