@@ -93,7 +93,12 @@ fn hostile_policies_give_what_cedar_gives() {
     let mut degenerate = Vec::new();
     for (policies, expected) in CASES.iter() {
         let database = load(policies).unwrap_or_else(|error| panic!("{error}\n{policies}"));
-        let visible = compare(&database, &principals, &rows, policies);
+        // Principals see the same where no policy looks at them.
+        let looks = policies.contains("principal.") || policies.contains("principal has");
+        let asking = if looks { principals.as_slice() } else { &principals[..1] };
+        let total =
+            |relation: &str| asking.len() * rows.iter().filter(|(of, ..)| *of == relation).count();
+        let visible = compare(&database, asking, &rows, policies);
         // A filter that keeps nothing or everything agrees with many wrong ones.
         let fits = match expected {
             Visible::Some(relation) => (1..total(relation)).contains(&visible[relation]),
@@ -110,7 +115,7 @@ fn hostile_policies_give_what_cedar_gives() {
 #[test]
 fn random_policies_give_what_cedar_gives() {
     const SEED: u64 = 20_261_124;
-    const SETS: usize = 600;
+    const SETS: usize = 520;
     let mut generator = Generator::new(rand_chacha::ChaCha8Rng::seed_from_u64(SEED));
     let (mut policies, mut refused, mut degenerate) = (0, 0, 0);
     let principals = principals();
