@@ -85,6 +85,8 @@ const CONDITIONS: &[(&str, Visible)] = both![
     "resource has m && resource has nick && resource.m < 6 && resource.nick == \"ann\"",
     "(resource has m && resource.m == 5) || (resource has nick && resource.nick == \"Ann\")",
     "!((resource has m && resource.m == 5) && (resource has nick && resource.nick == \"ann\"))",
+    "resource has m && (resource.m == 6 || resource.flag)",
+    "resource has nick && [resource.name, resource.nick].contains(\"ann\")",
     "resource has customer_id && resource.customer_id == principal.tenant",
     "resource has customer_id && principal.tenant != resource.customer_id",
     // Truth values.
