@@ -88,8 +88,6 @@ fn rows_are_entities_of_the_catalog() {
 fn hostile_policies_give_what_cedar_gives() {
     let principals = principals();
     let rows = rows();
-    let total =
-        |relation: &str| principals.len() * rows.iter().filter(|(of, ..)| *of == relation).count();
     let mut degenerate = Vec::new();
     for (policies, expected) in CASES.iter() {
         let database = load(policies).unwrap_or_else(|error| panic!("{error}\n{policies}"));
