@@ -1,8 +1,10 @@
 //! Integration tests: one binary, one module for each thing that is tested.
+// `cfg(test)` tells clippy that helpers outside of `#[test]` functions are test code too.
 #![cfg(test)]
 
 mod world;
 mod commute;
 mod demo;
 mod policy_oracle;
+mod policy_snapshots;
 mod questions;
