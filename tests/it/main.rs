@@ -8,3 +8,4 @@ mod demo;
 mod policy_oracle;
 mod policy_snapshots;
 mod questions;
+mod rewrite;
