@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use dialektai::catalog::{CedarType, Relation};
+use dialektai::catalog::{CedarType, ColumnType, Relation};
 use dialektai::guard::sql::SelectSql;
 use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::Database;
@@ -49,8 +49,7 @@ pub(crate) enum Indexes {
 
 /// A fresh copy of the shared database, in memory.
 pub(crate) async fn shared(indexes: Indexes) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(false);
-    let mut connection = options.connect().await.unwrap();
+    let mut connection = empty().await;
     for file in ["schema.sql", "seed.sql"] {
         let text = std::fs::read_to_string(root().join("fixtures/demo").join(file)).unwrap();
         execute(&mut connection, &text).await;
@@ -148,6 +147,86 @@ fn milliseconds(text: &str) -> i64 {
     };
     let seconds = (number(11..13) * 60 + number(14..16)) * 60 + number(17..19);
     (days * 86_400 + seconds) * 1_000 + number(20..23)
+}
+
+/// The day of an instant as `YYYY-MM-DD`, and its time; `None` outside the years that SQLite's dates have.
+fn civil(milliseconds: i64) -> Option<(String, String)> {
+    let (mut days, rest) = (milliseconds.div_euclid(86_400_000), milliseconds.rem_euclid(86_400_000));
+    let length = |year: i64| if (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 { 366 } else { 365 };
+    if !(-700_000..2_900_000).contains(&days) {
+        return None;
+    }
+    let mut year = 1970;
+    while days < 0 {
+        year -= 1;
+        days += length(year);
+    }
+    while days >= length(year) {
+        days -= length(year);
+        year += 1;
+    }
+    let mut month = 1;
+    loop {
+        let long = match month {
+            2 => length(year) - 337,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        if days < long {
+            break;
+        }
+        days -= long;
+        month += 1;
+    }
+    let (seconds, fraction) = (rest / 1_000, rest % 1_000);
+    let time = format!("{:02}:{:02}:{:02}.{fraction:03}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    Some((format!("{year:04}-{month:02}-{:02}", days + 1), time))
+}
+
+/// `CREATE TABLE` for a relation of the catalog.
+pub(crate) fn create_table(relation: &Relation) -> String {
+    let columns: Vec<String> = relation
+        .columns
+        .iter()
+        .map(|column| {
+            let declared = match column.column_type {
+                ColumnType::Integer => "INTEGER",
+                ColumnType::Boolean => "BOOLEAN",
+                ColumnType::Date => "DATE",
+                ColumnType::Timestamp | ColumnType::Timestamptz => "TIMESTAMP",
+                ColumnType::Bytes => "BLOB",
+                _ => "TEXT",
+            };
+            format!("\"{}\" {declared}{}", column.name, if column.nullable { "" } else { " NOT NULL" })
+        })
+        .collect();
+    format!("CREATE TABLE \"{}\" ({})", relation.name.name, columns.join(", "))
+}
+
+/// `INSERT` of one row; `None` for a value that SQLite cannot hold.
+pub(crate) fn insert(relation: &Relation, row: &Row) -> Option<String> {
+    let values: Option<Vec<String>> = relation
+        .columns
+        .iter()
+        .map(|column| match row.get(&column.name) {
+            None => Some("NULL".to_owned()),
+            Some(Value::Long(i64::MIN)) => Some("(-9223372036854775807 - 1)".to_owned()),
+            Some(Value::Long(value)) => Some(value.to_string()),
+            Some(Value::Bool(value)) => Some(i64::from(*value).to_string()),
+            Some(Value::String(value)) => Some(format!("'{}'", value.replace('\'', "''"))),
+            Some(Value::Datetime(value)) => {
+                let (day, time) = civil(*value)?;
+                let date = column.column_type == ColumnType::Date;
+                Some(if date { format!("'{day}'") } else { format!("'{day} {time}'") })
+            }
+        })
+        .collect();
+    Some(format!("INSERT INTO \"{}\" VALUES ({})", relation.name.name, values?.join(", ")))
+}
+
+/// An empty database in memory.
+pub(crate) async fn empty() -> SqliteConnection {
+    SqliteConnectOptions::new().in_memory(true).foreign_keys(false).connect().await.unwrap()
 }
 
 pub(crate) async fn execute(connection: &mut SqliteConnection, sql: &str) {

@@ -218,8 +218,12 @@ impl Emit<'_, '_> {
             Dialect::Sqlite => {
                 let pattern = Box::new(self.value(&Value::String(glob(pattern))));
                 let escape = None;
-                let test =
-                    Expr::Like { kind: LikeKind::Glob, expr: subject, pattern, escape, negated };
+                let mut test =
+                    Expr::Like { kind: LikeKind::Glob, expr: subject, pattern, escape, negated: false };
+                if negated {
+                    // The parser does not read `NOT GLOB`.
+                    test = Expr::Unary { op: UnaryOp::Not, expr: Box::new(test) };
+                }
                 // GLOB reads a text up to its first U+0000; such a text matches no pattern, nor its negation.
                 let nul =
                     call("instr", vec![self.column(column.clone()), call("char", vec![number(0)])]);
