@@ -4,6 +4,8 @@
 //! folder if any of it cannot be upheld exactly. [`Database::predicates_for`] gives the row filters of one principal.
 
 pub mod settings;
+pub mod schema;
+pub mod generate;
 
 use std::path::Path;
 use std::sync::Arc;
