@@ -35,6 +35,25 @@ pub struct Refusal {
     pub hint: Cow<'static, str>,
 }
 
+impl Refusal {
+    pub(crate) fn new(
+        code: RefusalCode,
+        message: impl Into<Cow<'static, str>>,
+        hint: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { code, message: message.into(), hint: hint.into() }
+    }
+
+    /// `what` is a form that the guard does not know to be safe.
+    pub(crate) fn unsupported(what: impl fmt::Display, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(
+            RefusalCode::Unsupported,
+            format!("the query uses {what}, which is not supported"),
+            hint,
+        )
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code.as_str(), self.message)

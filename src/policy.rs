@@ -4,16 +4,35 @@
 //! folder if any of it cannot be upheld exactly. [`Database::predicates_for`] gives the row filters of one principal.
 
 pub mod settings;
+pub mod problem;
 pub mod schema;
 pub mod generate;
+pub mod check;
+mod source;
+mod load;
+mod evaluate;
+mod lower;
+mod simplify;
+mod oracle;
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+
+use cedar_policy::{PolicyId, PolicySet, Schema};
+use quick_cache::sync::Cache;
 
 use crate::catalog::{Catalog, RelationName};
 use crate::identity::{DatabaseId, Principal};
 use crate::predicate::{PredicateSet, Row};
+pub use problem::{LoadError, Problem};
 use settings::Settings;
+
+/// Principals whose filters are kept.
+const CACHED_PRINCIPALS: usize = 1_024;
 
 /// One database, loaded from its folder: settings, catalog and policies that fit each other.
 pub struct Database {
@@ -23,6 +42,23 @@ pub struct Database {
     pub settings: Settings,
     /// `catalog.toml`.
     pub catalog: Catalog,
+    schema: Schema,
+    rules: Rules,
+    version: String,
+    scope_filters: bool,
+    filters: Cache<Principal, Arc<PredicateSet>>,
+}
+
+/// The policies under their `@id`s, sorted by what they can apply to: asking every policy about every relation would
+/// make the work for one principal their product.
+struct Rules {
+    all: PolicySet,
+    /// Policies whose scope does not name an entity type.
+    shared: PolicySet,
+    /// Policies that apply to one entity type only.
+    by_entity_type: HashMap<String, PolicySet>,
+    /// Where each policy stands among the files, which is the order of a filter's parts.
+    places: HashMap<PolicyId, usize>,
 }
 
 /// The texts of a folder, by file name; what [`Database::load`] reads and tests build by hand.
@@ -38,47 +74,76 @@ pub struct Sources {
 
 impl Database {
     /// Reads and checks a folder. Its name is the database id.
-    pub fn load(_folder: &Path) -> Result<Self, LoadError> {
-        unimplemented!()
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+        let (id, sources) = load::read(folder)?;
+        load::load(id, &folder.display().to_string(), &sources)
     }
 
-    /// Checks texts that are already read.
-    pub fn from_sources(_id: DatabaseId, _sources: &Sources) -> Result<Self, LoadError> {
-        unimplemented!()
+    /// Checks texts that are already read, as if they were the files of `policies/<id>`.
+    pub fn from_sources(id: DatabaseId, sources: &Sources) -> Result<Self, LoadError> {
+        let folder = format!("policies/{id}");
+        load::load(id, &folder, sources)
     }
 
-    /// A hash of settings, catalog and policies: names exactly what decided an answer.
+    fn new(
+        id: DatabaseId,
+        settings: Settings,
+        catalog: Catalog,
+        schema: Schema,
+        rules: Rules,
+        version: String,
+        scope_filters: bool,
+    ) -> Self {
+        let filters = Cache::new(CACHED_PRINCIPALS);
+        Self { id, settings, catalog, schema, rules, version, scope_filters, filters }
+    }
+
+    /// A hash of settings, catalog and policies: names exactly what decided an answer. 64 hexadecimal digits, of which
+    /// the first 16 are enough to show.
     pub fn version(&self) -> &str {
-        unimplemented!()
+        &self.version
     }
 
     /// The row filters of one principal for the action `read`; cached by principal.
-    pub fn predicates_for(&self, _principal: &Principal) -> Result<Arc<PredicateSet>, Unsupported> {
-        unimplemented!()
+    ///
+    /// A principal that is not of the kind that the settings ask for (no tenant where one is required, a tenant where
+    /// none is, a tenant of another type) gets the empty set: no rows of any relation.
+    pub fn predicates_for(&self, principal: &Principal) -> Result<Arc<PredicateSet>, Unsupported> {
+        self.filters.get_or_insert_with(principal, || {
+            let Some(caller) = evaluate::caller(&self.settings, principal) else {
+                return Ok(Arc::new(PredicateSet::default()));
+            };
+            let filters = self.catalog.relations.iter().map(|relation| {
+                let filter = evaluate::row_filter(&self.rules, &self.schema, relation, &caller)?;
+                Ok((relation.name.clone(), filter))
+            });
+            Ok(Arc::new(filters.collect::<Result<PredicateSet, Unsupported>>()?))
+        })
     }
 
     /// Cedar's own verdict on one row: the oracle that filters are tested against. `key` is the row's primary key as
     /// text, the id of its entity.
+    ///
+    /// A row that cannot be an entity of the relation, say for want of a NOT NULL column, is not authorized.
     pub fn is_authorized(
         &self,
-        _principal: &Principal,
-        _relation: &RelationName,
-        _key: &str,
-        _row: &Row,
+        principal: &Principal,
+        relation: &RelationName,
+        key: &str,
+        row: &Row,
     ) -> bool {
-        unimplemented!()
+        let Some(relation) = self.catalog.relation(relation) else { return false };
+        evaluate::caller(&self.settings, principal).is_some_and(|caller| {
+            oracle::is_authorized(&self.rules, &self.schema, relation, caller, key, row)
+        })
     }
 
-    /// Whether a scope id filters rows here; otherwise it is only recorded.
+    /// Whether a scope id filters rows here; otherwise it is only recorded. It does where a policy reads
+    /// `principal.scope`, as at least one must where `scope_filter_column` is set.
     pub fn scope_filters(&self) -> bool {
-        unimplemented!()
+        self.scope_filters || self.settings.scope_filter_column.is_some()
     }
 }
-
-/// Why a folder is not served; every problem found, not only the first.
-#[derive(Debug, thiserror::Error)]
-#[error("")]
-pub struct LoadError;
 
 /// Lowering's answer to a residual that it cannot express exactly.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,4 +153,9 @@ pub struct Unsupported {
     pub policy: String,
     /// What it uses.
     pub construct: String,
+}
+
+/// Policies are as deep as their authors write them, and the walks over them are recursive.
+fn on_a_big_stack<R>(walk: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(128 * 1024, 1024 * 1024, walk)
 }

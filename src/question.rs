@@ -1,8 +1,37 @@
 //! Questions: from a person's words to a [`Proposal`], the text of a query that nothing trusts.
+//!
+//! The generator that is built in needs no model. It reads a small grammar over the names in the catalog:
+//!
+//! ```text
+//! question ─► words ─► grammar, with the lexicon of what is readable ─► intent ─► compose ─► Proposal
+//! ```
+//!
+//! It never guesses. Every word of a question is accounted for, or the answer is a list of questions that would be
+//! understood. And it knows only the relations that the caller may read, so that one that is denied and one that does
+//! not exist get the same answer.
+//!
+//! Nothing here filters rows, and nothing has to: a proposal runs only after the guard has rewritten it.
+
+mod words;
+mod cursor;
+mod lexicon;
+mod intent;
+mod value;
+mod condition;
+mod grammar;
+mod quote;
+mod compose;
+mod suggest;
+mod answer;
 
 use crate::catalog::Catalog;
 use crate::guard::sql::Dialect;
 use crate::predicate::PredicateSet;
+
+pub use answer::{Noun, Outcome, Summary, answer_text};
+
+use intent::Intent;
+use lexicon::Lexicon;
 
 /// What a caller can ask about.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +40,7 @@ pub struct Readable<'a> {
     pub catalog: &'a Catalog,
     /// The caller's filters: a relation without rows does not exist.
     pub filters: &'a PredicateSet,
-    /// The column that holds the tenant, `tenant_filter_column`.
+    /// The column that holds the tenant, `tenant_filter_column`: joins compare it as well as the key.
     pub tenant_column: Option<&'a str>,
 }
 
@@ -31,35 +60,31 @@ pub enum Understanding {
     Query(Proposal),
     /// Some of it could not be accounted for.
     NotUnderstood {
-        /// Questions that would be understood.
+        /// Questions that would be understood; empty only where nothing is readable.
         suggestions: Vec<String>,
     },
 }
 
-/// What a proposal's result will hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Summary {
-    /// Every table, with how many rows it has.
-    Overview,
-}
-
-/// What came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome<'a> {
-    /// The rows in hand.
-    pub rows: usize,
-    /// Whether there were more, which a limit cut off.
-    pub truncated: bool,
-    /// The only cell of a result of one row and one column; `None` for NULL and for other results.
-    pub only: Option<&'a str>,
-}
-
 /// Reads a question, without a model.
-pub fn propose(_question: &str, _dialect: Dialect, _readable: &Readable<'_>) -> Understanding {
-    Understanding::NotUnderstood { suggestions: Vec::new() }
+pub fn propose(question: &str, dialect: Dialect, readable: &Readable<'_>) -> Understanding {
+    match understand(question, dialect, &Lexicon::new(readable)) {
+        Some(proposal) => Understanding::Query(proposal),
+        None => {
+            Understanding::NotUnderstood { suggestions: suggest::suggest(readable, Some(question)) }
+        }
+    }
 }
 
-/// One sentence for the reply.
-pub fn answer_text(_summary: &Summary, outcome: &Outcome<'_>) -> String {
-    format!("Found {} rows.", outcome.rows)
+/// Questions to begin with.
+pub fn suggestions(readable: &Readable<'_>) -> Vec<String> {
+    suggest::suggest(readable, None)
+}
+
+fn understand(question: &str, dialect: Dialect, lexicon: &Lexicon<'_>) -> Option<Proposal> {
+    let words = words::tokens(question)?;
+    let intent: Intent<'_> = grammar::parse(lexicon, &words)?;
+    Some(Proposal {
+        text: compose::compose(&intent, lexicon, dialect),
+        summary: answer::summary(&intent),
+    })
 }

@@ -1,28 +1,30 @@
 //! The SQL guard: caps, parse, admit, resolve, rewrite, print, and read back.
 
+mod admit;
+mod dialect;
+mod emit;
+mod functions;
+mod print;
+mod resolve;
+mod rewrite;
+mod scope;
+mod text;
+mod totality;
+mod tree;
+mod types;
+
 use crate::catalog::Catalog;
 use crate::predicate::{PredicateSet, Value};
 
-use super::{Guarded, Refusal};
+use super::{Guarded, Refusal, RefusalCode};
+use rewrite::{Reader, Rewrite};
+use text::Author;
 
-/// An SQL dialect; what differs between dialects is data on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// SQLite.
-    Sqlite,
-    /// PostgreSQL.
-    Postgresql,
-}
+/// The stack that the guard recurses on, in bytes. The deepest tree that the caps let through needs a fraction of it,
+/// also in a debug build; only what is touched is ever committed.
+const STACK_BYTES: usize = 128 * 1024 * 1024;
 
-impl Dialect {
-    /// The dialect's name in answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgresql => "postgresql",
-        }
-    }
-}
+pub use dialect::Dialect;
 
 /// A query to run: text and binds travel together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,7 @@ pub struct SelectSql {
     text: String,
     binds: Vec<Value>,
     readable: String,
+    fence: Option<&'static str>,
 }
 
 impl SelectSql {
@@ -53,14 +56,59 @@ impl SelectSql {
     pub fn readable(&self) -> &str {
         &self.readable
     }
+
+    /// Why filtered relations are fenced off from the query's own expressions, where they are.
+    pub fn fence(&self) -> Option<&'static str> {
+        self.fence
+    }
 }
 
 /// Rewrites one query so that it reads only what `filters` keep.
+///
+/// # Errors
+///
+/// A [`Refusal`] for every query that is not known to be expressible exactly.
 pub fn guard_sql(
-    _query: &str,
-    _dialect: Dialect,
-    _catalog: &Catalog,
-    _filters: &PredicateSet,
+    query: &str,
+    dialect: Dialect,
+    catalog: &Catalog,
+    filters: &PredicateSet,
 ) -> Result<Guarded<SelectSql>, Refusal> {
-    unimplemented!()
+    stacker::grow(STACK_BYTES, || rewrite(query, dialect, catalog, filters)).map(Guarded)
+}
+
+fn rewrite(
+    query: &str,
+    dialect: Dialect,
+    catalog: &Catalog,
+    filters: &PredicateSet,
+) -> Result<SelectSql, Refusal> {
+    let parsed = text::parse(query, dialect, Author::Proposal)?;
+    let mut resolved = admit::admit(&parsed, dialect, Author::Proposal)?;
+    let hazard = resolve::resolve(&mut resolved, dialect, catalog, filters)?;
+    let mut readable = resolved.clone();
+    let rewrite =
+        |reader| Rewrite { dialect, catalog, filters, fence: hazard.is_some(), reader, nesting: 0 };
+    let mut binds = Vec::new();
+    rewrite(Reader::Engine(&mut binds)).query(&mut resolved)?;
+    rewrite(Reader::People).query(&mut readable)?;
+    let text = print::print(&resolved, dialect, None)?;
+    read_back(&text, &resolved, dialect)?;
+    let readable = print::print(&readable, dialect, Some(&catalog.default_schema))?;
+    Ok(SelectSql { dialect, text, binds, readable, fence: hazard })
+}
+
+// INVARIANT (only printed text runs): the text, read again, must give the very tree that was filtered. This catches
+// what the parser or the printer might get wrong about each other (rules H1 to H26).
+fn read_back(text: &str, printed: &tree::Query, dialect: Dialect) -> Result<(), Refusal> {
+    let mismatch = || {
+        Refusal::new(
+            RefusalCode::RoundTrip,
+            "the rewritten query does not read back as itself",
+            "rephrase the query; this is worth a report",
+        )
+    };
+    let parsed = text::parse(text, dialect, Author::Guard).map_err(|_| mismatch())?;
+    let admitted = admit::admit(&parsed, dialect, Author::Guard).map_err(|_| mismatch())?;
+    if &admitted == printed { Ok(()) } else { Err(mismatch()) }
 }

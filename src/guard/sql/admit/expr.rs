@@ -1,0 +1,535 @@
+//! Expressions.
+
+use sqlparser::ast;
+
+use super::super::functions::{self, Rule};
+use super::super::text::Author;
+use super::super::tree::{
+    Arguments, Expr, Function, LikeKind, Literal, Name, Over, SqlType, Truth, UnaryOp,
+};
+use super::super::{Dialect, types};
+use super::{Admit, Admitted, REMOVE, absent, unquote, unsupported};
+use crate::guard::{Refusal, RefusalCode};
+
+impl Admit {
+    pub(super) fn expr(&mut self, expr: &ast::Expr) -> Admitted<Expr> {
+        self.deeper(|admit| admit.any_expr(expr))
+    }
+
+    fn boxed(&mut self, expr: &ast::Expr) -> Admitted<Box<Expr>> {
+        self.expr(expr).map(Box::new)
+    }
+
+    fn any_expr(&mut self, expr: &ast::Expr) -> Admitted<Expr> {
+        use ast::Expr as Foreign;
+        match expr {
+            Foreign::Identifier(name) => Ok(Expr::Column(vec![self.name(name)?])),
+            Foreign::CompoundIdentifier(parts) => Ok(Expr::Column(
+                parts.iter().map(|part| self.name(part)).collect::<Result<_, _>>()?,
+            )),
+            Foreign::Nested(inner) => self.expr(inner),
+            Foreign::Value(value) => self.value(&value.value),
+            Foreign::TypedString(typed) => self.typed_string(typed),
+            Foreign::Interval(interval) => self.interval(interval),
+            Foreign::UnaryOp { op, expr } => {
+                Ok(Expr::Unary { op: self.unary_op(*op)?, expr: self.boxed(expr)? })
+            }
+            Foreign::BinaryOp { left, op, right } => self.binary(left, op, right),
+            Foreign::Function(function) => self.function(function),
+            Foreign::Case { case_token: _, end_token: _, operand, conditions, else_result } => {
+                let operand = operand.as_ref().map(|operand| self.boxed(operand)).transpose()?;
+                let branches = conditions
+                    .iter()
+                    .map(|ast::CaseWhen { condition, result }| {
+                        Ok((self.expr(condition)?, self.expr(result)?))
+                    })
+                    .collect::<Admitted<_>>()?;
+                let otherwise =
+                    else_result.as_ref().map(|otherwise| self.boxed(otherwise)).transpose()?;
+                Ok(Expr::Case { operand, branches, otherwise })
+            }
+            Foreign::Cast { kind, expr, data_type, format } => {
+                absent(format.is_some(), "CAST ... FORMAT", REMOVE)?;
+                match kind {
+                    ast::CastKind::Cast | ast::CastKind::DoubleColon => {}
+                    ast::CastKind::TryCast | ast::CastKind::SafeCast => {
+                        return unsupported("TRY_CAST", "use CAST");
+                    }
+                }
+                absent(
+                    *kind == ast::CastKind::DoubleColon && self.dialect == Dialect::Sqlite,
+                    "`::`",
+                    "use CAST",
+                )?;
+                Ok(Expr::Cast {
+                    expr: self.boxed(expr)?,
+                    to: types::cast_target(data_type, self.dialect)?,
+                })
+            }
+            Foreign::Exists { subquery, negated } => {
+                Ok(Expr::Exists { query: Box::new(self.query(subquery)?), negated: *negated })
+            }
+            Foreign::Subquery(query) => Ok(Expr::Subquery(Box::new(self.query(query)?))),
+            Foreign::In { expr, target, negated, global } => {
+                absent(*global, "GLOBAL IN", REMOVE)?;
+                self.in_target(expr, target, *negated)
+            }
+            Foreign::Tuple(items) => Ok(Expr::Row(self.exprs(items)?)),
+            _ => self.predicate_or_call(expr),
+        }
+    }
+
+    /// The tests that SQL writes with words, and the calls that it writes with words inside.
+    fn predicate_or_call(&mut self, expr: &ast::Expr) -> Admitted<Expr> {
+        use ast::Expr as Foreign;
+        match expr {
+            Foreign::IsNull(expr) => self.is(expr, Truth::Null, false),
+            Foreign::IsNotNull(expr) => self.is(expr, Truth::Null, true),
+            Foreign::IsTrue(expr) => self.is(expr, Truth::True, false),
+            Foreign::IsNotTrue(expr) => self.is(expr, Truth::True, true),
+            Foreign::IsFalse(expr) => self.is(expr, Truth::False, false),
+            Foreign::IsNotFalse(expr) => self.is(expr, Truth::False, true),
+            Foreign::IsUnknown(expr) => self.is(expr, Truth::Unknown, false),
+            Foreign::IsNotUnknown(expr) => self.is(expr, Truth::Unknown, true),
+            Foreign::IsDistinctFrom(left, right) => self.distinct_from(left, right, false),
+            Foreign::IsNotDistinctFrom(left, right) => self.distinct_from(left, right, true),
+            Foreign::Between { expr, negated, low, high } => Ok(Expr::Between {
+                expr: self.boxed(expr)?,
+                low: self.boxed(low)?,
+                high: self.boxed(high)?,
+                negated: *negated,
+            }),
+            Foreign::Like { negated, any, expr, pattern, escape_char } => {
+                absent(*any, "LIKE ANY", "use several LIKEs with OR")?;
+                self.like(LikeKind::Like, *negated, expr, pattern, escape_char.as_deref())
+            }
+            Foreign::ILike { negated, any, expr, pattern, escape_char } => {
+                absent(*any, "ILIKE ANY", "use several ILIKEs with OR")?;
+                absent(
+                    self.dialect == Dialect::Sqlite,
+                    "ILIKE",
+                    "use LIKE, which ignores ASCII case here",
+                )?;
+                self.like(LikeKind::ILike, *negated, expr, pattern, escape_char.as_deref())
+            }
+            Foreign::AnyOp { left, compare_op, right, is_some: _ } => {
+                self.quantified(left, compare_op, right, false)
+            }
+            Foreign::AllOp { left, compare_op, right } => {
+                self.quantified(left, compare_op, right, true)
+            }
+            Foreign::Extract { field, syntax: _, expr } => {
+                absent(self.dialect == Dialect::Sqlite, "EXTRACT", "use strftime")?;
+                let field = types::extract_field(field).ok_or_else(|| {
+                    Refusal::unsupported("this EXTRACT field", "use year, month, day or the like")
+                })?;
+                Ok(Expr::Extract { field, expr: self.boxed(expr)? })
+            }
+            Foreign::AtTimeZone { timestamp, time_zone } => {
+                absent(self.dialect == Dialect::Sqlite, "AT TIME ZONE", "use datetime modifiers")?;
+                Ok(Expr::AtTimeZone { expr: self.boxed(timestamp)?, zone: self.boxed(time_zone)? })
+            }
+            Foreign::Collate { expr, collation } => {
+                let collation = types::collation(&self.object_name(collation)?, self.dialect)?;
+                Ok(Expr::Collate { expr: self.boxed(expr)?, collation })
+            }
+            Foreign::Array(ast::Array { elem, named }) => {
+                absent(!*named || self.dialect == Dialect::Sqlite, "an array", "use a list")?;
+                Ok(Expr::Array(self.exprs(elem)?))
+            }
+            Foreign::Ceil { expr, field } => self.rounding("ceil", expr, field),
+            Foreign::Floor { expr, field } => self.rounding("floor", expr, field),
+            Foreign::Position { expr, r#in } => {
+                let args = vec![self.expr(r#in)?, self.expr(expr)?];
+                self.call(if self.dialect == Dialect::Sqlite { "instr" } else { "strpos" }, args)
+            }
+            Foreign::Substring {
+                expr,
+                substring_from,
+                substring_for,
+                special: _,
+                shorthand: _,
+            } => {
+                let mut args = vec![self.expr(expr)?];
+                match substring_from {
+                    Some(from) => args.push(self.expr(from)?),
+                    None => args.push(Expr::Literal(Literal::Number("1".to_owned()))),
+                }
+                if let Some(length) = substring_for {
+                    args.push(self.expr(length)?);
+                }
+                self.call("substr", args)
+            }
+            Foreign::Trim { trim_where, trim_what, expr, trim_characters } => {
+                self.trim(*trim_where, trim_what.as_deref(), expr, trim_characters.as_deref())
+            }
+            _ => unsupported(
+                "this kind of expression",
+                "use columns, literals, operators and functions",
+            ),
+        }
+    }
+
+    fn is(&mut self, expr: &ast::Expr, test: Truth, negated: bool) -> Admitted<Expr> {
+        Ok(Expr::Is { expr: self.boxed(expr)?, test, negated })
+    }
+
+    fn distinct_from(
+        &mut self,
+        left: &ast::Expr,
+        right: &ast::Expr,
+        negated: bool,
+    ) -> Admitted<Expr> {
+        Ok(Expr::Distinct { left: self.boxed(left)?, right: self.boxed(right)?, negated })
+    }
+
+    fn binary(
+        &mut self,
+        left: &ast::Expr,
+        op: &ast::BinaryOperator,
+        right: &ast::Expr,
+    ) -> Admitted<Expr> {
+        match (op, self.dialect) {
+            // SQLite's IS is the standard's IS NOT DISTINCT FROM.
+            (ast::BinaryOperator::Is, Dialect::Sqlite) => self.distinct_from(left, right, true),
+            (ast::BinaryOperator::IsNot, Dialect::Sqlite) => self.distinct_from(left, right, false),
+            (ast::BinaryOperator::Glob, Dialect::Sqlite) => {
+                self.like(LikeKind::Glob, false, left, right, None)
+            }
+            _ => {
+                let op = types::binary_op(op, self.dialect).ok_or_else(|| {
+                    Refusal::unsupported(format_args!("the operator {op}"), "use another operator")
+                })?;
+                Ok(Expr::Binary { op, left: self.boxed(left)?, right: self.boxed(right)? })
+            }
+        }
+    }
+
+    fn unary_op(&self, op: ast::UnaryOperator) -> Admitted<UnaryOp> {
+        match op {
+            ast::UnaryOperator::Plus => Ok(UnaryOp::Plus),
+            ast::UnaryOperator::Minus => Ok(UnaryOp::Minus),
+            ast::UnaryOperator::Not => Ok(UnaryOp::Not),
+            ast::UnaryOperator::BitwiseNot => Ok(UnaryOp::BitNot),
+            _ => unsupported("this prefix operator", "use another operator"),
+        }
+    }
+
+    fn in_target(
+        &mut self,
+        expr: &ast::Expr,
+        target: &ast::InTarget,
+        negated: bool,
+    ) -> Admitted<Expr> {
+        let expr = self.boxed(expr)?;
+        match target {
+            ast::InTarget::List(items) => {
+                // An engine that cannot read `IN ()` must not be sent it.
+                absent(items.is_empty(), "an empty IN list", "list at least one value")?;
+                Ok(Expr::InList { expr, list: self.exprs(items)?, negated })
+            }
+            ast::InTarget::Subquery(query) => {
+                Ok(Expr::InQuery { expr, query: Box::new(self.query(query)?), negated })
+            }
+            ast::InTarget::Unnest(_) => unsupported("IN UNNEST", "use a list"),
+            ast::InTarget::Table { name, args } => {
+                absent(args.is_some(), "a table function", "read from tables")?;
+                Ok(Expr::InQuery { expr, query: Box::new(self.in_table(name)?), negated })
+            }
+        }
+    }
+
+    fn quantified(
+        &mut self,
+        left: &ast::Expr,
+        op: &ast::BinaryOperator,
+        right: &ast::Expr,
+        all: bool,
+    ) -> Admitted<Expr> {
+        absent(self.dialect == Dialect::Sqlite, "ANY or ALL", "use IN, or min and max")?;
+        let op = types::binary_op(op, self.dialect).filter(|op| op.is_comparison()).ok_or_else(
+            || Refusal::unsupported("this operator with ANY or ALL", "use a comparison"),
+        )?;
+        let right = self.boxed(right)?;
+        match *right {
+            Expr::Subquery(_) | Expr::Array(_) => {}
+            _ => return unsupported("ANY or ALL over a value", "use a subquery or ARRAY[...]"),
+        }
+        Ok(Expr::Quantified { left: self.boxed(left)?, op, all, right })
+    }
+
+    fn like(
+        &mut self,
+        kind: LikeKind,
+        negated: bool,
+        expr: &ast::Expr,
+        pattern: &ast::Expr,
+        escape: Option<&ast::Expr>,
+    ) -> Admitted<Expr> {
+        let escape = escape.map(|escape| self.boxed(escape)).transpose()?;
+        if let Some(escape) = &escape {
+            match escape.as_ref() {
+                Expr::Literal(Literal::String(text)) if text.chars().count() == 1 => {}
+                _ => {
+                    return unsupported("ESCAPE with other than one character", "write ESCAPE '!'");
+                }
+            }
+        }
+        Ok(Expr::Like {
+            kind,
+            expr: self.boxed(expr)?,
+            pattern: self.boxed(pattern)?,
+            escape,
+            negated,
+        })
+    }
+
+    fn rounding(
+        &mut self,
+        name: &'static str,
+        expr: &ast::Expr,
+        field: &ast::CeilFloorKind,
+    ) -> Admitted<Expr> {
+        let plain =
+            matches!(field, ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime));
+        absent(!plain, "CEIL or FLOOR with a scale", "use round")?;
+        let args = vec![self.expr(expr)?];
+        self.call(name, args)
+    }
+
+    fn trim(
+        &mut self,
+        side: Option<ast::TrimWhereField>,
+        what: Option<&ast::Expr>,
+        expr: &ast::Expr,
+        characters: Option<&[ast::Expr]>,
+    ) -> Admitted<Expr> {
+        let name = match (side, self.dialect) {
+            (None | Some(ast::TrimWhereField::Both), Dialect::Sqlite) => "trim",
+            (None | Some(ast::TrimWhereField::Both), Dialect::Postgresql) => "btrim",
+            (Some(ast::TrimWhereField::Leading), _) => "ltrim",
+            (Some(ast::TrimWhereField::Trailing), _) => "rtrim",
+        };
+        let mut args = vec![self.expr(expr)?];
+        args.extend(what.map(|what| self.expr(what)).transpose()?);
+        args.extend(self.exprs(characters.unwrap_or_default())?);
+        self.call(name, args)
+    }
+
+    fn call(&mut self, name: &str, args: Vec<Expr>) -> Admitted<Expr> {
+        let rule = functions::lookup(name, self.dialect).ok_or_else(|| functions::unknown(name))?;
+        rule.check_arguments(&args)?;
+        Ok(Expr::Function(Box::new(Function {
+            name: rule.name,
+            distinct: false,
+            args: Arguments::List(args),
+            order_by: Vec::new(),
+            within_group: Vec::new(),
+            filter: None,
+            over: None,
+        })))
+    }
+
+    fn function(&mut self, function: &ast::Function) -> Admitted<Expr> {
+        let ast::Function {
+            name,
+            uses_odbc_syntax,
+            parameters,
+            args,
+            within_group,
+            filter,
+            null_treatment,
+            over,
+        } = function;
+        absent(*uses_odbc_syntax, "an ODBC escape", "call the function directly")?;
+        absent(*parameters != ast::FunctionArguments::None, "function parameters", REMOVE)?;
+        absent(null_treatment.is_some(), "IGNORE or RESPECT NULLS", REMOVE)?;
+        let name = self.function_name(name)?;
+        let list = match args {
+            ast::FunctionArguments::None => return self.niladic(&name),
+            ast::FunctionArguments::Subquery(_) => {
+                return unsupported("a function over a query", "use a subquery");
+            }
+            ast::FunctionArguments::List(list) => list,
+        };
+        let rule =
+            functions::lookup(&name, self.dialect).ok_or_else(|| functions::unknown(&name))?;
+        let (distinct, args, order_by) = self.arguments(rule, list)?;
+        let over = over.as_ref().map(|over| self.over(over)).transpose()?;
+        let within_group = self.order_items(within_group)?;
+        let filter = filter.as_ref().map(|filter| self.expr(filter)).transpose()?;
+        let aggregates =
+            distinct || !order_by.is_empty() || !within_group.is_empty() || filter.is_some();
+        rule.check_position(over.is_some(), aggregates, !within_group.is_empty())?;
+        let name = rule.name;
+        Ok(Expr::Function(Box::new(Function {
+            name,
+            distinct,
+            args,
+            order_by,
+            within_group,
+            filter,
+            over,
+        })))
+    }
+
+    /// The last part of a function's name; a qualifier other than PostgreSQL's own catalog is refused (rule D9).
+    fn function_name(&self, name: &ast::ObjectName) -> Admitted<String> {
+        let parts = self.object_name(name)?;
+        let parts: Vec<&str> = parts.iter().map(Name::as_str).collect();
+        match parts.as_slice() {
+            [name] => Ok((*name).to_owned()),
+            ["pg_catalog", name] if self.dialect == Dialect::Postgresql => Ok((*name).to_owned()),
+            _ => Err(functions::unknown(&parts.join("."))),
+        }
+    }
+
+    fn niladic(&self, name: &str) -> Admitted<Expr> {
+        functions::niladic(name, self.dialect)
+            .map(Expr::Niladic)
+            .ok_or_else(|| functions::unknown(name))
+    }
+
+    fn arguments(
+        &mut self,
+        rule: &Rule,
+        list: &ast::FunctionArgumentList,
+    ) -> Admitted<(bool, Arguments, Vec<super::super::tree::OrderItem>)> {
+        let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
+        let mut order_by = Vec::new();
+        for clause in clauses {
+            match clause {
+                ast::FunctionArgumentClause::OrderBy(items) => {
+                    order_by = self.order_items(items)?
+                }
+                _ => return unsupported("this clause in a function call", REMOVE),
+            }
+        }
+        let distinct = *duplicate_treatment == Some(ast::DuplicateTreatment::Distinct);
+        if let [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)] = args.as_slice() {
+            absent(
+                rule.name != "count" || distinct || !order_by.is_empty(),
+                "`*` as an argument",
+                "name a column",
+            )?;
+            return Ok((false, Arguments::Star, order_by));
+        }
+        let args = args
+            .iter()
+            .map(|arg| match arg {
+                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => self.expr(expr),
+                _ => unsupported("a named or `*` argument", "pass values by position"),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        rule.check_arguments(&args)?;
+        Ok((distinct, Arguments::List(args), order_by))
+    }
+
+    fn over(&mut self, over: &ast::WindowType) -> Admitted<Over> {
+        match over {
+            ast::WindowType::NamedWindow(name) => Ok(Over::Named(self.name(name)?)),
+            ast::WindowType::WindowSpec(spec) => Ok(Over::Spec(self.window(spec)?)),
+        }
+    }
+
+    fn value(&self, value: &ast::Value) -> Admitted<Expr> {
+        let literal = match value {
+            ast::Value::Null => Literal::Null,
+            ast::Value::Boolean(value) => Literal::Bool(*value),
+            ast::Value::Number(digits, long) => {
+                absent(
+                    *long || !is_decimal(digits),
+                    "this form of number",
+                    "write decimal digits",
+                )?;
+                Literal::Number(digits.clone())
+            }
+            ast::Value::SingleQuotedString(raw) => Literal::String(unquote(raw, '\'')?),
+            ast::Value::DollarQuotedString(text) if self.dialect == Dialect::Postgresql => {
+                Literal::String(text.value.clone())
+            }
+            ast::Value::Placeholder(text) if self.author == Author::Guard => {
+                return self.dialect.read_placeholder(text).map(Expr::Bind).ok_or_else(|| {
+                    Refusal::new(
+                        RefusalCode::RoundTrip,
+                        "a placeholder is not the guard's own",
+                        "report this",
+                    )
+                });
+            }
+            _ => {
+                return unsupported(
+                    "this form of literal",
+                    "write numbers, 'text', TRUE, FALSE or NULL",
+                );
+            }
+        };
+        Ok(Expr::Literal(literal))
+    }
+
+    fn typed_string(&self, typed: &ast::TypedString) -> Admitted<Expr> {
+        let ast::TypedString { data_type, value, uses_odbc_syntax } = typed;
+        absent(
+            *uses_odbc_syntax || self.dialect == Dialect::Sqlite,
+            "a typed literal",
+            "write the text alone",
+        )?;
+        let ast::Value::SingleQuotedString(raw) = &value.value else {
+            return unsupported("this form of typed literal", "write DATE '2024-01-31'");
+        };
+        let data_type = types::literal_type(data_type).ok_or_else(|| {
+            Refusal::unsupported("a literal of this type", "use DATE or TIMESTAMP, or CAST")
+        })?;
+        Ok(Expr::Literal(Literal::Typed(data_type, unquote(raw, '\'')?)))
+    }
+
+    /// `INTERVAL '3 days'` and `INTERVAL '3' DAY` alike, as the former.
+    fn interval(&self, interval: &ast::Interval) -> Admitted<Expr> {
+        let ast::Interval {
+            value,
+            leading_field,
+            leading_precision,
+            last_field,
+            fractional_seconds_precision,
+        } = interval;
+        absent(
+            self.dialect == Dialect::Sqlite,
+            "INTERVAL",
+            "use a date modifier such as '-3 days'",
+        )?;
+        let plain = leading_precision.is_none()
+            && last_field.is_none()
+            && fractional_seconds_precision.is_none();
+        absent(!plain, "a qualified INTERVAL", "write INTERVAL '3 days'")?;
+        let ast::Expr::Value(value) = value.as_ref() else {
+            return unsupported("a computed INTERVAL", "write INTERVAL '3 days'");
+        };
+        let ast::Value::SingleQuotedString(raw) = &value.value else {
+            return unsupported("a computed INTERVAL", "write INTERVAL '3 days'");
+        };
+        let mut text = unquote(raw, '\'')?;
+        if let Some(field) = leading_field {
+            let unit = types::interval_unit(field)
+                .filter(|_| is_decimal(&text))
+                .ok_or_else(|| Refusal::unsupported("this INTERVAL", "write INTERVAL '3 days'"))?;
+            text = format!("{text} {unit}");
+        }
+        Ok(Expr::Literal(Literal::Typed(
+            SqlType { name: "INTERVAL", modifiers: (None, None) },
+            text,
+        )))
+    }
+}
+
+/// Digits with an optional point and exponent: the one form that all engines read alike.
+fn is_decimal(text: &str) -> bool {
+    let (mantissa, exponent) =
+        text.split_once(['e', 'E']).map_or((text, None), |(m, e)| (m, Some(e)));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let exponent_ok = exponent.is_none_or(|exponent| {
+        let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        !unsigned.is_empty() && digits(unsigned)
+    });
+    digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty()) && exponent_ok
+}

@@ -1,0 +1,128 @@
+//! What differs between SQL dialects in spelling.
+
+use sqlparser::keywords::ALL_KEYWORDS;
+
+/// An SQL dialect; what differs between dialects is data on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgresql,
+}
+
+/// Keywords of the parser that no engine reserves and that people name columns after: printed bare.
+const PLAIN_KEYWORDS: [&str; 26] = [
+    "CODE",
+    "COMMENT",
+    "CONTENT",
+    "COUNT",
+    "DATA",
+    "DESCRIPTION",
+    "DOMAIN",
+    "EMAIL",
+    "HOURS",
+    "ID",
+    "LABEL",
+    "LEVEL",
+    "MAIN",
+    "LANGUAGE",
+    "LOCATION",
+    "NAME",
+    "NAMES",
+    "OWNER",
+    "PRIORITY",
+    "REGION",
+    "ROLE",
+    "SOURCE",
+    "STATUS",
+    "TITLE",
+    "TYPE",
+    "VALUE",
+];
+
+impl Dialect {
+    /// The dialect's name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgresql => "postgresql",
+        }
+    }
+
+    /// SQLite takes a double-quoted name that it does not find for a text (rule F8), so backticks are used there.
+    pub(super) fn identifier_quote(self) -> char {
+        match self {
+            Self::Sqlite => '`',
+            Self::Postgresql => '"',
+        }
+    }
+
+    /// The longest identifier, in bytes: PostgreSQL cuts a longer one, which then is another name (rule A9).
+    pub(super) fn max_name_bytes(self) -> usize {
+        match self {
+            Self::Sqlite => 255,
+            Self::Postgresql => 63,
+        }
+    }
+
+    /// The placeholder of bind `number`, counted from 1.
+    pub(super) fn placeholder(self, number: usize) -> String {
+        match self {
+            Self::Sqlite => format!("?{number}"),
+            Self::Postgresql => format!("${number}"),
+        }
+    }
+
+    /// The number of a placeholder that `placeholder` wrote.
+    pub(super) fn read_placeholder(self, text: &str) -> Option<usize> {
+        let digits = match self {
+            Self::Sqlite => text.strip_prefix('?'),
+            Self::Postgresql => text.strip_prefix('$'),
+        };
+        digits?.parse().ok()
+    }
+
+    /// Whether a name needs no quotes: a plain word, in the case that the dialect keeps, that is no keyword.
+    pub(super) fn is_plain_name(self, name: &str) -> bool {
+        let first = |c: char| {
+            c.is_ascii_lowercase() || c == '_' || (self == Self::Sqlite && c.is_ascii_uppercase())
+        };
+        let shape = name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit());
+        let upper = name.to_ascii_uppercase();
+        let keyword = ALL_KEYWORDS.binary_search(&upper.as_str()).is_ok();
+        shape && (!keyword || PLAIN_KEYWORDS.contains(&upper.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_words_are_bare() {
+        for name in ["projects", "customer_id", "_x1", "name", "status"] {
+            assert!(Dialect::Postgresql.is_plain_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "1a",
+            "select",
+            "order",
+            "user",
+            "current_role",
+            "a b",
+            "a\"b",
+            "Größe",
+            "rowid x",
+            "a$",
+        ] {
+            assert!(!Dialect::Sqlite.is_plain_name(name), "{name}");
+        }
+        assert!(Dialect::Sqlite.is_plain_name("AlbumId"));
+        assert!(
+            !Dialect::Postgresql.is_plain_name("AlbumId"),
+            "unquoted, PostgreSQL would fold it"
+        );
+    }
+}

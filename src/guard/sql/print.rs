@@ -1,0 +1,382 @@
+//! The guard's own serializer. Nothing else writes SQL.
+//!
+//! Identifiers are quoted unless they are plain words that no engine reserves; texts are quoted with doubled quotes,
+//! which both dialects read alike under the session modes that the engines pin; operands that are not atoms are put
+//! in parentheses, so that no engine's precedence matters.
+
+mod expr;
+
+use super::Dialect;
+use super::tree::{
+    Alias, Body, Cte, Distinct, Expr, Factor, FromItem, GroupItem, Join, JoinConstraint, JoinKind,
+    Name, OrderItem, Query, Select, SelectItem, SetOp, With,
+};
+use crate::guard::{Refusal, RefusalCode};
+
+/// Prints a rewritten query.
+pub(super) fn print(
+    query: &Query,
+    dialect: Dialect,
+    default_schema: Option<&str>,
+) -> Result<String, Refusal> {
+    let mut printer = Printer { dialect, default_schema, text: String::new() };
+    printer.query(query)?;
+    Ok(printer.text)
+}
+
+struct Printer<'a> {
+    dialect: Dialect,
+    /// The schema that is left out, for people; an engine gets every relation qualified.
+    default_schema: Option<&'a str>,
+    text: String,
+}
+
+type Printed = Result<(), Refusal>;
+
+impl Printer<'_> {
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Prints items with `, ` between them.
+    fn list<T>(&mut self, items: &[T], mut print: impl FnMut(&mut Self, &T) -> Printed) -> Printed {
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.push(", ");
+            }
+            print(self, item)?;
+        }
+        Ok(())
+    }
+
+    fn query(&mut self, query: &Query) -> Printed {
+        let Query { with, body, order_by, limit, offset, fetch_with_ties } = query;
+        if let Some(With { recursive, ctes }) = with {
+            self.push(if *recursive { "WITH RECURSIVE " } else { "WITH " });
+            self.list(ctes, Self::cte)?;
+            self.push(" ");
+        }
+        self.body(body)?;
+        if !order_by.is_empty() {
+            self.push(" ORDER BY ");
+            self.list(order_by, Self::order_item)?;
+        }
+        if let Some(limit) = limit {
+            self.push(" LIMIT ");
+            self.expr(limit)?;
+        }
+        if let Some(offset) = offset {
+            // SQLite has no OFFSET without LIMIT.
+            if limit.is_none() && self.dialect == Dialect::Sqlite {
+                return Err(Refusal::unsupported(
+                    "OFFSET without LIMIT",
+                    "write LIMIT -1 OFFSET n",
+                ));
+            }
+            self.push(" OFFSET ");
+            self.expr(offset)?;
+        }
+        if let Some(fetch) = fetch_with_ties {
+            self.push(" FETCH FIRST ");
+            self.operand(fetch)?;
+            self.push(" ROWS WITH TIES");
+        }
+        Ok(())
+    }
+
+    fn cte(&mut self, cte: &Cte) -> Printed {
+        let Cte { name, columns, materialized, query } = cte;
+        self.alias(name, columns);
+        self.push(match materialized {
+            None => " AS (",
+            Some(true) => " AS MATERIALIZED (",
+            Some(false) => " AS NOT MATERIALIZED (",
+        });
+        self.query(query)?;
+        self.push(")");
+        Ok(())
+    }
+
+    fn body(&mut self, body: &Body) -> Printed {
+        match body {
+            Body::Select(select) => self.select(select),
+            Body::Query(query) => self.parenthesised(query),
+            Body::Set { op, all, left, right } => {
+                self.left_arm(*op, left)?;
+                self.push(match op {
+                    SetOp::Union => " UNION ",
+                    SetOp::Intersect => " INTERSECT ",
+                    SetOp::Except => " EXCEPT ",
+                });
+                if *all {
+                    self.push("ALL ");
+                }
+                self.arm(right, matches!(**right, Body::Set { .. }))
+            }
+            Body::Values(rows) => {
+                self.push("VALUES ");
+                self.list(rows, |printer, row| {
+                    printer.push("(");
+                    printer.list(row, Self::expr)?;
+                    printer.push(")");
+                    Ok(())
+                })
+            }
+        }
+    }
+
+    /// INTERSECT binds tighter on PostgreSQL, where parentheses say so; SQLite reads from left to right.
+    fn left_arm(&mut self, op: SetOp, left: &Body) -> Printed {
+        let looser = op == SetOp::Intersect
+            && matches!(left, Body::Set { op, .. } if *op != SetOp::Intersect);
+        self.arm(left, looser && self.dialect == Dialect::Postgresql)
+    }
+
+    fn arm(&mut self, arm: &Body, parentheses: bool) -> Printed {
+        if !parentheses {
+            return self.body(arm);
+        }
+        if self.dialect == Dialect::Sqlite {
+            return Err(Refusal::unsupported(
+                "a set operation on the right of another",
+                "put it into a subquery: SELECT * FROM (...)",
+            ));
+        }
+        self.push("(");
+        self.body(arm)?;
+        self.push(")");
+        Ok(())
+    }
+
+    fn parenthesised(&mut self, query: &Query) -> Printed {
+        self.push("(");
+        self.query(query)?;
+        self.push(")");
+        Ok(())
+    }
+
+    fn select(&mut self, select: &Select) -> Printed {
+        let Select { distinct, items, from, filter, group_by, having, windows } = select;
+        self.push("SELECT ");
+        match distinct {
+            Distinct::All => {}
+            Distinct::Distinct => self.push("DISTINCT "),
+            Distinct::On(exprs) => {
+                self.push("DISTINCT ON (");
+                self.list(exprs, Self::expr)?;
+                self.push(") ");
+            }
+        }
+        self.list(items, Self::select_item)?;
+        if !from.is_empty() {
+            self.push(" FROM ");
+            self.list(from, Self::from_item)?;
+        }
+        if let Some(filter) = filter {
+            self.push(" WHERE ");
+            self.expr(filter)?;
+        }
+        if !group_by.is_empty() {
+            self.push(" GROUP BY ");
+            self.list(group_by, Self::group_item)?;
+        }
+        if let Some(having) = having {
+            self.push(" HAVING ");
+            self.expr(having)?;
+        }
+        if !windows.is_empty() {
+            self.push(" WINDOW ");
+            self.list(windows, |printer, (name, window)| {
+                printer.name(name);
+                printer.push(" AS (");
+                printer.window(window)?;
+                printer.push(")");
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn select_item(&mut self, item: &SelectItem) -> Printed {
+        match item {
+            SelectItem::Star => {
+                self.push("*");
+                Ok(())
+            }
+            SelectItem::TableStar(table) => {
+                self.names(table);
+                self.push(".*");
+                Ok(())
+            }
+            SelectItem::Expr { expr, alias } => {
+                self.expr(expr)?;
+                if let Some(alias) = alias {
+                    self.push(" AS ");
+                    self.name(alias);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn group_item(&mut self, item: &GroupItem) -> Printed {
+        let (word, sets) = match item {
+            GroupItem::Expr(expr) => return self.expr(expr),
+            GroupItem::Rollup(sets) => ("ROLLUP", sets),
+            GroupItem::Cube(sets) => ("CUBE", sets),
+            GroupItem::GroupingSets(sets) => ("GROUPING SETS", sets),
+        };
+        self.push(word);
+        self.push(" (");
+        self.list(sets, |printer, set| {
+            printer.push("(");
+            printer.list(set, Self::expr)?;
+            printer.push(")");
+            Ok(())
+        })?;
+        self.push(")");
+        Ok(())
+    }
+
+    fn order_item(&mut self, item: &OrderItem) -> Printed {
+        let OrderItem { expr, descending, nulls_first } = item;
+        self.expr(expr)?;
+        if *descending {
+            self.push(" DESC");
+        }
+        match nulls_first {
+            None => {}
+            Some(true) => self.push(" NULLS FIRST"),
+            Some(false) => self.push(" NULLS LAST"),
+        }
+        Ok(())
+    }
+
+    fn from_item(&mut self, item: &FromItem) -> Printed {
+        let FromItem { relation, joins } = item;
+        self.factor(relation)?;
+        for Join { kind, constraint, relation } in joins {
+            self.push(if *constraint == JoinConstraint::Natural { " NATURAL" } else { "" });
+            self.push(match kind {
+                JoinKind::Inner => " JOIN ",
+                JoinKind::Left => " LEFT JOIN ",
+                JoinKind::Right => " RIGHT JOIN ",
+                JoinKind::Full => " FULL JOIN ",
+                JoinKind::Cross => " CROSS JOIN ",
+            });
+            self.factor(relation)?;
+            match constraint {
+                JoinConstraint::None | JoinConstraint::Natural => {}
+                JoinConstraint::On(on) => {
+                    self.push(" ON ");
+                    self.expr(on)?;
+                }
+                JoinConstraint::Using(names) => {
+                    self.push(" USING (");
+                    self.list(names, |printer, name| {
+                        printer.name(name);
+                        Ok(())
+                    })?;
+                    self.push(")");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn factor(&mut self, factor: &Factor) -> Printed {
+        match factor {
+            Factor::Named { name, alias } => {
+                self.names(name);
+                self.as_alias(alias.as_ref());
+            }
+            Factor::Base { relation, alias } => {
+                if self.default_schema != Some(&relation.schema) {
+                    self.quoted(&relation.schema);
+                    self.push(".");
+                }
+                self.quoted(&relation.name);
+                if self.default_schema.is_none() || relation.name != alias.as_str() {
+                    self.push(" AS ");
+                    self.name(alias);
+                }
+            }
+            Factor::Derived { lateral, query, alias } => {
+                self.push(if *lateral { "LATERAL " } else { "" });
+                self.parenthesised(query)?;
+                self.as_alias(alias.as_ref());
+            }
+            Factor::Nested { from, alias } => {
+                self.push("(");
+                self.from_item(from)?;
+                self.push(")");
+                self.as_alias(alias.as_ref());
+            }
+            // INVARIANT (isolation): an occurrence without its filter has no printed form.
+            Factor::Occurrence { .. } => {
+                return Err(Refusal::new(
+                    RefusalCode::RoundTrip,
+                    "a relation was not filtered",
+                    "report this",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn as_alias(&mut self, alias: Option<&Alias>) {
+        if let Some(Alias { name, columns }) = alias {
+            self.push(" AS ");
+            self.alias(name, columns);
+        }
+    }
+
+    fn alias(&mut self, name: &Name, columns: &[Name]) {
+        self.name(name);
+        if columns.is_empty() {
+            return;
+        }
+        for (index, column) in columns.iter().enumerate() {
+            self.push(if index == 0 { " (" } else { ", " });
+            self.name(column);
+        }
+        self.push(")");
+    }
+
+    fn names(&mut self, parts: &[Name]) {
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                self.push(".");
+            }
+            self.name(part);
+        }
+    }
+
+    fn name(&mut self, name: &Name) {
+        self.quoted(name.as_str());
+    }
+
+    fn quoted(&mut self, name: &str) {
+        if self.dialect.is_plain_name(name) {
+            self.push(name);
+            return;
+        }
+        let quote = self.dialect.identifier_quote();
+        self.text.push(quote);
+        for c in name.chars() {
+            self.text.push(c);
+            if c == quote {
+                self.text.push(quote);
+            }
+        }
+        self.text.push(quote);
+    }
+
+    fn order_items(&mut self, items: &[OrderItem]) -> Printed {
+        self.list(items, Self::order_item)
+    }
+
+    fn exprs(&mut self, exprs: &[Expr]) -> Printed {
+        self.list(exprs, Self::expr)
+    }
+}

@@ -1,0 +1,420 @@
+//! Expressions.
+
+use super::super::tree::{
+    Arguments, BinaryOp, Expr, Frame, FrameBound, FrameUnits, Function, LikeKind, Literal, Over,
+    SqlType, Truth, UnaryOp, WindowSpec,
+};
+use super::{Printed, Printer};
+
+impl Printer<'_> {
+    pub(super) fn expr(&mut self, expr: &Expr) -> Printed {
+        match expr {
+            Expr::Column(parts) => {
+                self.names(parts);
+                Ok(())
+            }
+            Expr::Literal(literal) => {
+                self.literal(literal);
+                Ok(())
+            }
+            Expr::Bind(number) => {
+                let placeholder = self.dialect.placeholder(*number);
+                self.push(&placeholder);
+                Ok(())
+            }
+            Expr::Niladic(name) => {
+                self.push(name);
+                Ok(())
+            }
+            Expr::Unary { op, expr } => {
+                self.push(match op {
+                    UnaryOp::Plus => "+",
+                    UnaryOp::Minus => "-",
+                    UnaryOp::BitNot => "~",
+                    UnaryOp::Not => "NOT ",
+                });
+                self.operand(expr)
+            }
+            Expr::Binary { op, left, right } => self.binary(*op, left, right),
+            Expr::Is { expr, test, negated } => {
+                self.operand(expr)?;
+                self.push(if *negated { " IS NOT " } else { " IS " });
+                self.push(match test {
+                    Truth::Null => "NULL",
+                    Truth::True => "TRUE",
+                    Truth::False => "FALSE",
+                    Truth::Unknown => "UNKNOWN",
+                });
+                Ok(())
+            }
+            Expr::Distinct { left, right, negated } => {
+                self.operand(left)?;
+                self.push(if *negated { " IS NOT DISTINCT FROM " } else { " IS DISTINCT FROM " });
+                self.operand(right)
+            }
+            Expr::Between { expr, low, high, negated } => {
+                self.operand(expr)?;
+                self.push(if *negated { " NOT BETWEEN " } else { " BETWEEN " });
+                self.operand(low)?;
+                self.push(" AND ");
+                self.operand(high)
+            }
+            Expr::Like { kind, expr, pattern, escape, negated } => {
+                self.operand(expr)?;
+                self.push(if *negated { " NOT" } else { "" });
+                self.push(match kind {
+                    LikeKind::Like => " LIKE ",
+                    LikeKind::ILike => " ILIKE ",
+                    LikeKind::Glob => " GLOB ",
+                });
+                self.operand(pattern)?;
+                if let Some(escape) = escape {
+                    self.push(" ESCAPE ");
+                    self.operand(escape)?;
+                }
+                Ok(())
+            }
+            other => self.compound(other),
+        }
+    }
+
+    /// Lists, queries, calls: the forms that bring their own brackets.
+    fn compound(&mut self, expr: &Expr) -> Printed {
+        match expr {
+            Expr::InList { expr, list, negated } => {
+                self.operand(expr)?;
+                self.push(if *negated { " NOT IN (" } else { " IN (" });
+                self.exprs(list)?;
+                self.push(")");
+                Ok(())
+            }
+            Expr::InQuery { expr, query, negated } => {
+                self.operand(expr)?;
+                self.push(if *negated { " NOT IN " } else { " IN " });
+                self.parenthesised(query)
+            }
+            Expr::Exists { query, negated } => {
+                self.push(if *negated { "NOT EXISTS " } else { "EXISTS " });
+                self.parenthesised(query)
+            }
+            Expr::Subquery(query) => self.parenthesised(query),
+            Expr::Quantified { left, op, all, right } => {
+                self.operand(left)?;
+                self.push(operator(*op));
+                self.push(if *all { "ALL" } else { "ANY" });
+                if matches!(right.as_ref(), Expr::Subquery(_)) {
+                    return self.expr(right);
+                }
+                self.push("(");
+                self.expr(right)?;
+                self.push(")");
+                Ok(())
+            }
+            Expr::Case { operand, branches, otherwise } => {
+                self.case(operand.as_deref(), branches, otherwise.as_deref())
+            }
+            Expr::Cast { expr, to } => {
+                self.push("CAST(");
+                self.expr(expr)?;
+                self.push(" AS ");
+                self.sql_type(*to);
+                self.push(")");
+                Ok(())
+            }
+            Expr::Extract { field, expr } => {
+                self.push("EXTRACT(");
+                self.push(field);
+                self.push(" FROM ");
+                self.expr(expr)?;
+                self.push(")");
+                Ok(())
+            }
+            Expr::AtTimeZone { expr, zone } => {
+                self.operand(expr)?;
+                self.push(" AT TIME ZONE ");
+                self.operand(zone)
+            }
+            Expr::Collate { expr, collation } => {
+                self.operand(expr)?;
+                self.push(" COLLATE ");
+                self.name(collation);
+                Ok(())
+            }
+            Expr::Function(function) => self.function(function),
+            Expr::Row(items) => {
+                self.push("(");
+                self.exprs(items)?;
+                self.push(")");
+                Ok(())
+            }
+            Expr::Array(items) => {
+                self.push("ARRAY[");
+                self.exprs(items)?;
+                self.push("]");
+                Ok(())
+            }
+            other => self.expr(other),
+        }
+    }
+
+    /// AND and OR chains stay flat on their left side, as people write them; every other operand that is not an atom
+    /// gets parentheses.
+    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Printed {
+        match left {
+            Expr::Binary { op: inner, .. }
+                if *inner == op && matches!(op, BinaryOp::And | BinaryOp::Or) =>
+            {
+                self.expr(left)?;
+            }
+            left => self.junct(op, left)?,
+        }
+        self.push(operator(op));
+        self.junct(op, right)
+    }
+
+    /// An operand of AND or OR needs no parentheses where it is a test, which binds tighter in every dialect.
+    fn junct(&mut self, op: BinaryOp, operand: &Expr) -> Printed {
+        let test = match operand {
+            Expr::Binary { op, .. } => op.is_comparison(),
+            Expr::Is { .. } | Expr::Like { .. } | Expr::InList { .. } | Expr::InQuery { .. } => {
+                true
+            }
+            Expr::Exists { .. } => true,
+            _ => false,
+        };
+        if test && matches!(op, BinaryOp::And | BinaryOp::Or) {
+            self.expr(operand)
+        } else {
+            self.operand(operand)
+        }
+    }
+
+    /// An expression as an operand: in parentheses unless it is an atom.
+    pub(super) fn operand(&mut self, expr: &Expr) -> Printed {
+        let atom = match expr {
+            Expr::Column(_)
+            | Expr::Literal(_)
+            | Expr::Bind(_)
+            | Expr::Niladic(_)
+            | Expr::Subquery(_)
+            | Expr::Case { .. }
+            | Expr::Cast { .. }
+            | Expr::Extract { .. }
+            | Expr::Row(_)
+            | Expr::Array(_) => true,
+            // A window or filter clause after the call is part of it in every position.
+            Expr::Function(_) => true,
+            Expr::Unary { .. }
+            | Expr::Binary { .. }
+            | Expr::Is { .. }
+            | Expr::Distinct { .. }
+            | Expr::Between { .. }
+            | Expr::InList { .. }
+            | Expr::InQuery { .. }
+            | Expr::Exists { .. }
+            | Expr::Quantified { .. }
+            | Expr::Like { .. }
+            | Expr::AtTimeZone { .. }
+            | Expr::Collate { .. } => false,
+        };
+        if atom {
+            return self.expr(expr);
+        }
+        self.push("(");
+        self.expr(expr)?;
+        self.push(")");
+        Ok(())
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&Expr>,
+        branches: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+    ) -> Printed {
+        self.push("CASE");
+        if let Some(operand) = operand {
+            self.push(" ");
+            self.operand(operand)?;
+        }
+        for (condition, result) in branches {
+            self.push(" WHEN ");
+            self.expr(condition)?;
+            self.push(" THEN ");
+            self.expr(result)?;
+        }
+        if let Some(otherwise) = otherwise {
+            self.push(" ELSE ");
+            self.expr(otherwise)?;
+        }
+        self.push(" END");
+        Ok(())
+    }
+
+    fn function(&mut self, function: &Function) -> Printed {
+        let Function { name, distinct, args, order_by, within_group, filter, over } = function;
+        self.push(name);
+        self.push("(");
+        self.push(if *distinct { "DISTINCT " } else { "" });
+        match args {
+            Arguments::Star => self.push("*"),
+            Arguments::List(args) => self.exprs(args)?,
+        }
+        if !order_by.is_empty() {
+            self.push(" ORDER BY ");
+            self.order_items(order_by)?;
+        }
+        self.push(")");
+        if !within_group.is_empty() {
+            self.push(" WITHIN GROUP (ORDER BY ");
+            self.order_items(within_group)?;
+            self.push(")");
+        }
+        if let Some(filter) = filter {
+            self.push(" FILTER (WHERE ");
+            self.expr(filter)?;
+            self.push(")");
+        }
+        match over {
+            None => Ok(()),
+            Some(Over::Named(name)) => {
+                self.push(" OVER ");
+                self.name(name);
+                Ok(())
+            }
+            Some(Over::Spec(window)) => {
+                self.push(" OVER (");
+                self.window(window)?;
+                self.push(")");
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn window(&mut self, window: &WindowSpec) -> Printed {
+        let WindowSpec { base, partition_by, order_by, frame } = window;
+        let mut space = "";
+        if let Some(base) = base {
+            self.name(base);
+            space = " ";
+        }
+        if !partition_by.is_empty() {
+            self.push(space);
+            self.push("PARTITION BY ");
+            self.exprs(partition_by)?;
+            space = " ";
+        }
+        if !order_by.is_empty() {
+            self.push(space);
+            self.push("ORDER BY ");
+            self.order_items(order_by)?;
+            space = " ";
+        }
+        if let Some(Frame { units, start, end }) = frame {
+            self.push(space);
+            self.push(match units {
+                FrameUnits::Rows => "ROWS ",
+                FrameUnits::Range => "RANGE ",
+                FrameUnits::Groups => "GROUPS ",
+            });
+            match end {
+                None => self.frame_bound(start)?,
+                Some(end) => {
+                    self.push("BETWEEN ");
+                    self.frame_bound(start)?;
+                    self.push(" AND ");
+                    self.frame_bound(end)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn frame_bound(&mut self, bound: &FrameBound) -> Printed {
+        match bound {
+            FrameBound::CurrentRow => self.push("CURRENT ROW"),
+            FrameBound::UnboundedPreceding => self.push("UNBOUNDED PRECEDING"),
+            FrameBound::UnboundedFollowing => self.push("UNBOUNDED FOLLOWING"),
+            FrameBound::Preceding(expr) => {
+                self.operand(expr)?;
+                self.push(" PRECEDING");
+            }
+            FrameBound::Following(expr) => {
+                self.operand(expr)?;
+                self.push(" FOLLOWING");
+            }
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self, literal: &Literal) {
+        match literal {
+            Literal::Null => self.push("NULL"),
+            Literal::Bool(true) => self.push("TRUE"),
+            Literal::Bool(false) => self.push("FALSE"),
+            Literal::Number(digits) => self.push(digits),
+            Literal::String(text) => self.string(text),
+            Literal::Typed(data_type, text) => {
+                self.sql_type(*data_type);
+                self.push(" ");
+                self.string(text);
+            }
+        }
+    }
+
+    fn string(&mut self, text: &str) {
+        self.text.push('\'');
+        for c in text.chars() {
+            self.text.push(c);
+            if c == '\'' {
+                self.text.push(c);
+            }
+        }
+        self.text.push('\'');
+    }
+
+    fn sql_type(&mut self, data_type: SqlType) {
+        let SqlType { name, modifiers } = data_type;
+        self.push(name);
+        match modifiers {
+            (None, _) => {}
+            (Some(first), None) => self.push(&format!("({first})")),
+            (Some(first), Some(second)) => self.push(&format!("({first}, {second})")),
+        }
+    }
+}
+
+/// An operator with the spaces around it.
+fn operator(op: BinaryOp) -> &'static str {
+    match op {
+        BinaryOp::Or => " OR ",
+        BinaryOp::And => " AND ",
+        BinaryOp::Eq => " = ",
+        BinaryOp::NotEq => " <> ",
+        BinaryOp::Lt => " < ",
+        BinaryOp::LtEq => " <= ",
+        BinaryOp::Gt => " > ",
+        BinaryOp::GtEq => " >= ",
+        BinaryOp::Plus => " + ",
+        BinaryOp::Minus => " - ",
+        BinaryOp::Multiply => " * ",
+        BinaryOp::Divide => " / ",
+        BinaryOp::Modulo => " % ",
+        BinaryOp::Concat => " || ",
+        BinaryOp::BitAnd => " & ",
+        BinaryOp::BitOr => " | ",
+        BinaryOp::ShiftLeft => " << ",
+        BinaryOp::ShiftRight => " >> ",
+        BinaryOp::Arrow => " -> ",
+        BinaryOp::LongArrow => " ->> ",
+        BinaryOp::HashArrow => " #> ",
+        BinaryOp::HashLongArrow => " #>> ",
+        BinaryOp::Contains => " @> ",
+        BinaryOp::ContainedBy => " <@ ",
+        BinaryOp::Regex => " ~ ",
+        BinaryOp::RegexI => " ~* ",
+        BinaryOp::NotRegex => " !~ ",
+        BinaryOp::NotRegexI => " !~* ",
+        BinaryOp::Power => " ^ ",
+    }
+}

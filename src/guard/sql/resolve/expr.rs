@@ -1,0 +1,332 @@
+//! Expressions: every column must name something in scope, and every part is analysed.
+
+use super::super::Dialect;
+use super::super::functions;
+use super::super::scope::{self, Found, ScopeColumn};
+use super::super::totality::{Analysis, BOOLEAN, Kind, literal, named_type};
+use super::super::tree::{
+    Arguments, Body, Expr, Frame, FrameBound, Function, Name, OrderItem, Over, Query, Select,
+    SelectItem, Truth, WindowSpec,
+};
+use super::{Place, Resolved, Resolver};
+use crate::guard::{Refusal, RefusalCode};
+
+impl Resolver<'_> {
+    /// Resolves an expression and notes whether it may fail where it stands. `aliases` are the result columns that
+    /// it may name.
+    pub(super) fn expr(
+        &mut self,
+        expr: &mut Expr,
+        aliases: &[ScopeColumn],
+        place: Place,
+    ) -> Resolved<Analysis> {
+        let analysis = self.part(expr, aliases)?;
+        self.note(place, &analysis);
+        Ok(analysis)
+    }
+
+    fn parts<'e>(
+        &mut self,
+        exprs: impl IntoIterator<Item = &'e mut Expr>,
+        aliases: &[ScopeColumn],
+    ) -> Resolved<Vec<Analysis>> {
+        exprs.into_iter().map(|expr| self.part(expr, aliases)).collect()
+    }
+
+    fn part(&mut self, expr: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
+        match expr {
+            Expr::Column(parts) => self.column(parts, aliases),
+            Expr::Literal(value) => Ok(Analysis::total(literal(value))),
+            Expr::Bind(_) => Err(Refusal::new(
+                RefusalCode::RoundTrip,
+                "a placeholder in a proposal",
+                "report this",
+            )),
+            Expr::Niladic(_) => Ok(Analysis::total(Kind::Unknown)),
+            Expr::Unary { op, expr } => {
+                let part = self.part(expr, aliases)?;
+                Ok(self.dialect.unary(*op, expr, &part))
+            }
+            Expr::Binary { op, left, right } => {
+                let parts = [self.part(left, aliases)?, self.part(right, aliases)?];
+                Ok(self.dialect.binary(*op, (left, right), &parts))
+            }
+            Expr::Is { expr, test, negated: _ } => {
+                let part = self.part(expr, aliases)?;
+                let fails = match test {
+                    Truth::Null => None,
+                    Truth::True | Truth::False | Truth::Unknown => self.dialect.truth_fails(&part),
+                };
+                Ok(Analysis::of_parts(BOOLEAN, &[part]).or_fails(fails))
+            }
+            Expr::Distinct { left, right, negated: _ } => {
+                let (left, right) = (self.part(left, aliases)?, self.part(right, aliases)?);
+                let fails = self.dialect.comparison_fails(&left, &right);
+                Ok(Analysis::of_parts(BOOLEAN, &[left, right]).or_fails(fails))
+            }
+            Expr::Between { expr, low, high, negated: _ } => {
+                let [expr, low, high] = [
+                    self.part(expr, aliases)?,
+                    self.part(low, aliases)?,
+                    self.part(high, aliases)?,
+                ];
+                let fails = self.dialect.comparison_fails(&expr, &low);
+                let fails = fails.or_else(|| self.dialect.comparison_fails(&expr, &high));
+                Ok(Analysis::of_parts(BOOLEAN, &[expr, low, high]).or_fails(fails))
+            }
+            Expr::Like { kind, expr, pattern, escape, negated: _ } => {
+                let fails = self.dialect.like_fails(*kind, pattern, escape.as_deref());
+                let parts = [self.part(expr, aliases)?, self.part(pattern, aliases)?];
+                Ok(Analysis::of_parts(BOOLEAN, &parts).or_fails(fails))
+            }
+            Expr::InList { expr, list, negated: _ } => {
+                let subject = self.part(expr, aliases)?;
+                let mut parts = self.parts(list, aliases)?;
+                let fails =
+                    parts.iter().find_map(|part| self.dialect.comparison_fails(&subject, part));
+                parts.push(subject);
+                Ok(Analysis::of_parts(BOOLEAN, &parts).or_fails(fails))
+            }
+            Expr::Case { operand, branches, otherwise } => {
+                self.case(operand.as_deref_mut(), branches, otherwise.as_deref_mut(), aliases)
+            }
+            Expr::Cast { expr, to } => {
+                let part = self.part(expr, aliases)?;
+                Ok(self.dialect.cast(expr, &part, *to))
+            }
+            Expr::Collate { expr, collation: _ } => self.part(expr, aliases),
+            Expr::Row(items) => Ok(Analysis::of_parts(Kind::Unknown, &self.parts(items, aliases)?)),
+            Expr::Array(items) => {
+                Ok(Analysis::of_parts(Kind::Unknown, &self.parts(items, aliases)?))
+            }
+            Expr::Extract { field: _, expr } => {
+                let part = self.part(expr, aliases)?;
+                let kind = named_type(super::super::tree::SqlType {
+                    name: "NUMERIC",
+                    modifiers: (None, None),
+                });
+                Ok(Analysis::of_parts(kind, &[part]))
+            }
+            Expr::AtTimeZone { expr, zone } => {
+                let parts = self.parts([expr.as_mut(), zone.as_mut()], aliases)?;
+                Ok(Analysis::of_parts(Kind::Unknown, &parts)
+                    .or_fails(Some("the time zone may be unknown")))
+            }
+            Expr::Function(function) => self.function(function, aliases),
+            Expr::InQuery { .. }
+            | Expr::Exists { .. }
+            | Expr::Subquery(_)
+            | Expr::Quantified { .. } => self.with_query(expr, aliases),
+        }
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&mut Expr>,
+        branches: &mut [(Expr, Expr)],
+        otherwise: Option<&mut Expr>,
+        aliases: &[ScopeColumn],
+    ) -> Resolved<Analysis> {
+        let operand = operand.map(|operand| self.part(operand, aliases)).transpose()?;
+        let mut parts = Vec::new();
+        let mut kinds = Vec::new();
+        for (condition, result) in branches {
+            let condition = self.part(condition, aliases)?;
+            let fails = match &operand {
+                Some(operand) => self.dialect.comparison_fails(operand, &condition),
+                None => self.dialect.truth_fails(&condition),
+            };
+            parts.push(condition.or_fails(fails));
+            let result = self.part(result, aliases)?;
+            kinds.push(result.kind);
+            parts.push(result);
+        }
+        if let Some(otherwise) = otherwise {
+            let otherwise = self.part(otherwise, aliases)?;
+            kinds.push(otherwise.kind);
+            parts.push(otherwise);
+        }
+        parts.extend(operand);
+        let first =
+            kinds.iter().copied().find(|kind| *kind != Kind::Untyped).unwrap_or(Kind::Untyped);
+        let uniform = kinds.iter().all(|kind| *kind == first || *kind == Kind::Untyped);
+        Ok(Analysis::of_parts(if uniform { first } else { Kind::Unknown }, &parts))
+    }
+
+    /// The forms that hold a query.
+    fn with_query(&mut self, expr: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
+        match expr {
+            Expr::InQuery { expr, query, negated: _ } => {
+                let subject = self.part(expr, aliases)?;
+                let columns = self.nested(query)?;
+                let fails = columns
+                    .iter()
+                    .find_map(|c| self.dialect.comparison_fails(&subject, &c.analysis));
+                Ok(Analysis::of_parts(BOOLEAN, &[subject]).or_fails(fails))
+            }
+            Expr::Exists { query, negated: _ } => {
+                self.nested(query)?;
+                Ok(Analysis::total(BOOLEAN))
+            }
+            Expr::Subquery(query) => {
+                let columns = self.nested(query)?;
+                let single = self.dialect == Dialect::Sqlite || is_single_row(query, self.dialect);
+                let kind = columns.first().map_or(Kind::Unknown, |column| column.analysis.kind);
+                let grown = columns.iter().any(|column| column.analysis.grown);
+                let fails = (!single).then_some("a subquery may give more than one row");
+                Ok(Analysis { kind, fails, grown })
+            }
+            Expr::Quantified { left, op: _, all: _, right } => {
+                let left = self.part(left, aliases)?;
+                match right.as_mut() {
+                    Expr::Subquery(query) => {
+                        let columns = self.nested(query)?;
+                        let fails = columns
+                            .iter()
+                            .find_map(|c| self.dialect.comparison_fails(&left, &c.analysis));
+                        Ok(Analysis::of_parts(BOOLEAN, &[left]).or_fails(fails))
+                    }
+                    Expr::Array(items) => {
+                        let mut parts = self.parts(items, aliases)?;
+                        let fails = parts
+                            .iter()
+                            .find_map(|part| self.dialect.comparison_fails(&left, part));
+                        parts.push(left);
+                        Ok(Analysis::of_parts(BOOLEAN, &parts).or_fails(fails))
+                    }
+                    other => {
+                        let other = self.part(other, aliases)?;
+                        Ok(Analysis::of_parts(BOOLEAN, &[left, other])
+                            .or_fails(Some("its operand is not a list")))
+                    }
+                }
+            }
+            other => self.part(other, aliases),
+        }
+    }
+
+    fn function(&mut self, function: &mut Function, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
+        let Function { name, distinct: _, args, order_by, within_group, filter, over } = function;
+        let Some(rule) = functions::lookup(name, self.dialect) else {
+            return Err(functions::unknown(name));
+        };
+        let aggregates = rule.aggregates(args) || over.is_some();
+        let mut parts = match args {
+            Arguments::Star => Vec::new(),
+            Arguments::List(args) => self.parts(args, aliases)?,
+        };
+        let call = Dialect::call(rule, &parts);
+        for item in order_by.iter_mut().chain(within_group) {
+            parts.push(self.part(&mut item.expr, aliases)?);
+        }
+        if let Some(filter) = filter {
+            let part = self.part(filter, aliases)?;
+            let fails = self.dialect.truth_fails(&part);
+            parts.push(part.or_fails(fails));
+        }
+        if let Some(Over::Spec(window)) = over {
+            self.window(window, aliases)?;
+        }
+        let fails = call.fails.or_else(|| parts.iter().find_map(|part| part.fails));
+        // In the outermost query, what folds rows sees only rows that have passed the filters.
+        let fails = if aggregates && self.nesting == 0 { None } else { fails };
+        Ok(Analysis { fails, ..call })
+    }
+
+    /// A window's expressions are computed from rows that have passed, like the select list.
+    pub(super) fn window(
+        &mut self,
+        window: &mut WindowSpec,
+        aliases: &[ScopeColumn],
+    ) -> Resolved<()> {
+        let WindowSpec { base: _, partition_by, order_by, frame } = window;
+        for expr in partition_by {
+            self.expr(expr, aliases, Place::Output)?;
+        }
+        for OrderItem { expr, .. } in order_by {
+            self.expr(expr, aliases, Place::Output)?;
+        }
+        if let Some(Frame { units: _, start, end }) = frame {
+            for bound in [Some(start), end.as_mut()].into_iter().flatten() {
+                if let FrameBound::Preceding(expr) | FrameBound::Following(expr) = bound {
+                    // A negative offset is an error; a literal one shows at once.
+                    let analysis = self.expr(expr, aliases, Place::Output)?;
+                    let literal = matches!(expr.as_ref(), Expr::Literal(_));
+                    let why = (!literal).then_some("a window frame may be negative");
+                    self.note(Place::Output, &analysis.or_fails(why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Innermost scope first; in each, columns before the result columns that the dialect lets be named there.
+    fn column(&self, parts: &mut Vec<Name>, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
+        let Some((name, table)) = parts.split_last() else {
+            return Err(scope::unknown_column(parts));
+        };
+        for (depth, scope) in self.scopes.iter().rev().enumerate() {
+            let found = if table.is_empty() {
+                scope.column(name, self.dialect)?
+            } else {
+                scope.qualified(table, name, self.dialect)?
+            };
+            if let Found::Column { parts: resolved, analysis } = found {
+                let written = !table.is_empty();
+                *parts = if written { resolved } else { self.spelled(resolved, depth) };
+                return Ok(analysis);
+            }
+            if depth == 0
+                && table.is_empty()
+                && let Some(column) = self.alias(name, aliases)
+            {
+                let analysis = column.analysis.clone();
+                parts.clear();
+                parts.extend(column.name.clone());
+                return Ok(analysis);
+            }
+        }
+        Err(scope::unknown_column(parts))
+    }
+
+    fn alias<'c>(&self, name: &Name, aliases: &'c [ScopeColumn]) -> Option<&'c ScopeColumn> {
+        aliases.iter().find(|column| {
+            column
+                .name
+                .as_ref()
+                .is_some_and(|own| self.dialect.same_name(own.as_str(), name.as_str()))
+        })
+    }
+
+    /// A column alone in sight stays as short as people write it; elsewhere its table is written before it, unless a
+    /// nearer table of the same name would take the reference.
+    fn spelled(&self, mut resolved: Vec<Name>, depth: usize) -> Vec<Name> {
+        let bindings: usize = self.scopes.iter().map(|scope| scope.bindings.len()).sum();
+        let shadowed = resolved.first().is_some_and(|table| {
+            self.scopes
+                .iter()
+                .rev()
+                .take(depth)
+                .any(|scope| scope.binding(table, self.dialect).is_some())
+        });
+        if resolved.len() == 2 && (bindings == 1 || shadowed) {
+            resolved.remove(0);
+        }
+        resolved
+    }
+}
+
+/// Whether a subquery gives at most one row whatever the data: an aggregate without GROUP BY.
+fn is_single_row(query: &Query, dialect: Dialect) -> bool {
+    let Body::Select(select) = &query.body else { return false };
+    let Select { items, group_by, .. } = select.as_ref();
+    let aggregate = |item: &SelectItem| match item {
+        SelectItem::Expr { expr: Expr::Function(function), .. } => {
+            function.over.is_none()
+                && functions::lookup(function.name, dialect)
+                    .is_some_and(|rule| rule.aggregates(&function.args))
+        }
+        _ => false,
+    };
+    group_by.is_empty() && items.iter().all(aggregate)
+}

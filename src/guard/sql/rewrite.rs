@@ -1,0 +1,344 @@
+//! Puts each relation occurrence behind its row filter.
+//!
+//! The base line is the derived table: whatever stands around it, the query sees only what the filter keeps, under
+//! the same names. A SELECT over one relation alone takes the filter into its WHERE instead, where that is provably
+//! the same, because people read it: no join, no column list, and no expression that may fail before the filter.
+
+use super::Dialect;
+use super::emit::{Emit, Values, and};
+use super::tree::{
+    Alias, Arguments, BinaryOp, Body, Distinct, Expr, Factor, FrameBound, FromItem, Function,
+    GroupItem, JoinConstraint, Literal, Name, OrderItem, Over, Query, Select, SelectItem, UnaryOp,
+    WindowSpec,
+};
+use crate::catalog::{Catalog, Relation, RelationName};
+use crate::guard::{Refusal, RefusalCode};
+use crate::predicate::{PredicateSet, RowFilter, Value};
+
+/// The name of a base relation inside its own derived table, where nothing else is in scope.
+const INNER: &str = "base";
+
+/// For whom the query is rewritten.
+#[derive(Debug)]
+pub(super) enum Reader<'a> {
+    /// For the engine: values bound, columns listed, relations qualified.
+    Engine(&'a mut Vec<Value>),
+    /// For people: values written, and `*` where it stands for the same columns.
+    People,
+}
+
+pub(super) struct Rewrite<'a, 'r> {
+    pub(super) dialect: Dialect,
+    pub(super) catalog: &'a Catalog,
+    pub(super) filters: &'a PredicateSet,
+    /// Whether filtered relations are fenced, because some expression may fail on a row.
+    pub(super) fence: bool,
+    pub(super) reader: Reader<'r>,
+    /// How many SELECTs surround the one at hand.
+    pub(super) nesting: usize,
+}
+
+type Rewritten = Result<(), Refusal>;
+
+impl Rewrite<'_, '_> {
+    pub(super) fn query(&mut self, query: &mut Query) -> Rewritten {
+        let Query { with, body, order_by, limit, offset, fetch_with_ties } = query;
+        for cte in with.iter_mut().flat_map(|with| &mut with.ctes) {
+            self.nested(&mut cte.query)?;
+        }
+        self.body(body)?;
+        self.order_items(order_by)?;
+        for bound in [limit, offset, fetch_with_ties].into_iter().flatten() {
+            self.expr(bound)?;
+        }
+        Ok(())
+    }
+
+    fn nested(&mut self, query: &mut Query) -> Rewritten {
+        self.nesting += 1;
+        self.query(query)?;
+        self.nesting -= 1;
+        Ok(())
+    }
+
+    fn body(&mut self, body: &mut Body) -> Rewritten {
+        match body {
+            Body::Select(select) => self.select(select),
+            Body::Query(query) => self.query(query),
+            Body::Set { op: _, all: _, left, right } => {
+                self.body(left)?;
+                self.body(right)
+            }
+            Body::Values(rows) => rows.iter_mut().flatten().try_for_each(|value| self.expr(value)),
+        }
+    }
+
+    fn select(&mut self, select: &mut Select) -> Rewritten {
+        let Select { distinct, items, from, filter, group_by, having, windows } = select;
+        if let Distinct::On(exprs) = distinct {
+            self.exprs(exprs)?;
+        }
+        for item in items.iter_mut() {
+            match item {
+                SelectItem::Expr { expr, alias: _ } => self.expr(expr)?,
+                SelectItem::Star | SelectItem::TableStar(_) => {}
+            }
+        }
+        for expr in filter.iter_mut().chain(having) {
+            self.expr(expr)?;
+        }
+        for item in group_by {
+            match item {
+                GroupItem::Expr(expr) => self.expr(expr)?,
+                GroupItem::Rollup(sets) | GroupItem::Cube(sets) | GroupItem::GroupingSets(sets) => {
+                    sets.iter_mut().try_for_each(|set| self.exprs(set))?;
+                }
+            }
+        }
+        for (_, window) in windows {
+            self.window(window)?;
+        }
+        match self.alone(from) {
+            Some((relation, alias)) => self.flat(select, &relation, alias),
+            None => from.iter_mut().try_for_each(|item| self.from_item(item)),
+        }
+    }
+
+    /// The one relation of a FROM clause that may take the flat form.
+    fn alone(&self, from: &[FromItem]) -> Option<(RelationName, Name)> {
+        let [FromItem { relation: Factor::Occurrence { relation, alias }, joins }] = from else {
+            return None;
+        };
+        let filtered = match self.filters.filter_for(relation) {
+            RowFilter::AllRows => false,
+            RowFilter::NoRows | RowFilter::Where(_) => true,
+        };
+        let flat = joins.is_empty() && alias.columns.is_empty() && !(filtered && self.fence);
+        flat.then(|| (relation.clone(), alias.name.clone()))
+    }
+
+    /// `SELECT .. FROM t WHERE filter AND (user's)`.
+    fn flat(&mut self, select: &mut Select, name: &RelationName, alias: Name) -> Rewritten {
+        let catalog = self.catalog;
+        let relation = catalog.relation(name).ok_or_else(gone)?;
+        // Inside another SELECT an unqualified name could be taken by the outer one (rule B14).
+        let qualifier = (self.nesting > 0).then_some(&alias);
+        let condition = self.condition(relation, qualifier)?;
+        let starred = select.items.iter().any(|item| !matches!(item, SelectItem::Expr { .. }));
+        if starred && !matches!(self.reader, Reader::People) {
+            let items = std::mem::take(&mut select.items);
+            select.items =
+                items.into_iter().flat_map(|item| expand(item, relation, qualifier)).collect();
+        }
+        select.from = vec![FromItem { relation: base(name, alias.clone()), joins: Vec::new() }];
+        select.filter = match (condition, select.filter.take()) {
+            (Some(condition), Some(filter)) => Some(in_front(condition, filter)),
+            (condition, filter) => condition.or(filter),
+        };
+        Ok(())
+    }
+
+    /// The relation's row filter as an expression; `None` where every row is visible.
+    // INVARIANT (isolation): a relation without visible rows never gets here, and would select nothing if it did.
+    fn condition(
+        &mut self,
+        relation: &Relation,
+        qualifier: Option<&Name>,
+    ) -> Result<Option<Expr>, Refusal> {
+        let values = match &mut self.reader {
+            Reader::Engine(binds) => Values::Bound(binds),
+            Reader::People => Values::Written,
+        };
+        match self.filters.filter_for(&relation.name) {
+            RowFilter::AllRows => Ok(None),
+            RowFilter::NoRows => Err(gone()),
+            RowFilter::Where(predicate) => {
+                let mut emit = Emit { dialect: self.dialect, relation, qualifier, values };
+                emit.predicate(predicate).map(Some)
+            }
+        }
+    }
+
+    fn from_item(&mut self, item: &mut FromItem) -> Rewritten {
+        let FromItem { relation, joins } = item;
+        self.factor(relation)?;
+        for join in joins {
+            self.factor(&mut join.relation)?;
+            match &mut join.constraint {
+                JoinConstraint::On(on) => self.expr(on)?,
+                JoinConstraint::None | JoinConstraint::Using(_) | JoinConstraint::Natural => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn factor(&mut self, factor: &mut Factor) -> Rewritten {
+        match factor {
+            Factor::Occurrence { relation, alias } => {
+                *factor = self.occurrence(relation, alias)?;
+                Ok(())
+            }
+            Factor::Derived { lateral: _, query, alias: _ } => self.nested(query),
+            Factor::Nested { from, alias: _ } => self.from_item(from),
+            // A CTE, whose own body is filtered.
+            Factor::Named { .. } => Ok(()),
+            Factor::Base { .. } => Err(gone()),
+        }
+    }
+
+    /// `(SELECT base.c1, .. FROM schema.t AS base WHERE filter [fence]) AS alias(user's column list)`.
+    fn occurrence(&mut self, name: &RelationName, alias: &Alias) -> Result<Factor, Refusal> {
+        let catalog = self.catalog;
+        let relation = catalog.relation(name).ok_or_else(gone)?;
+        let inner = Name::new(INNER);
+        let filter = self.condition(relation, Some(&inner))?;
+        let fenced = self.fence && filter.is_some();
+        let (mut limit, mut offset) = (None, None);
+        if fenced {
+            // Each stops its planner from moving conditions below it (rule G1) and drops no row.
+            match self.dialect {
+                Dialect::Sqlite => {
+                    let one = Box::new(Expr::Literal(Literal::Number("1".to_owned())));
+                    limit = Some(Expr::Unary { op: UnaryOp::Minus, expr: one });
+                }
+                Dialect::Postgresql => {
+                    offset = Some(Expr::Literal(Literal::Number("0".to_owned())))
+                }
+            }
+        }
+        let select = Select {
+            items: expand(SelectItem::Star, relation, Some(&inner)),
+            from: vec![FromItem { relation: base(name, inner), joins: Vec::new() }],
+            filter,
+            ..Select::default()
+        };
+        let query = Query {
+            with: None,
+            body: Body::Select(Box::new(select)),
+            order_by: Vec::new(),
+            limit,
+            offset,
+            fetch_with_ties: None,
+        };
+        Ok(Factor::Derived { lateral: false, query: Box::new(query), alias: Some(alias.clone()) })
+    }
+
+    fn order_items(&mut self, items: &mut [OrderItem]) -> Rewritten {
+        items.iter_mut().try_for_each(|item| self.expr(&mut item.expr))
+    }
+
+    fn exprs(&mut self, exprs: &mut [Expr]) -> Rewritten {
+        exprs.iter_mut().try_for_each(|expr| self.expr(expr))
+    }
+
+    fn window(&mut self, window: &mut WindowSpec) -> Rewritten {
+        let WindowSpec { base: _, partition_by, order_by, frame } = window;
+        self.exprs(partition_by)?;
+        self.order_items(order_by)?;
+        let bounds =
+            frame.iter_mut().flat_map(|frame| [Some(&mut frame.start), frame.end.as_mut()]);
+        for bound in bounds.flatten() {
+            match bound {
+                FrameBound::Preceding(expr) | FrameBound::Following(expr) => self.expr(expr)?,
+                FrameBound::CurrentRow
+                | FrameBound::UnboundedPreceding
+                | FrameBound::UnboundedFollowing => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for queries inside an expression.
+    fn expr(&mut self, expr: &mut Expr) -> Rewritten {
+        match expr {
+            Expr::Column(_) | Expr::Literal(_) | Expr::Bind(_) | Expr::Niladic(_) => Ok(()),
+            Expr::Unary { op: _, expr }
+            | Expr::Is { expr, test: _, negated: _ }
+            | Expr::Cast { expr, to: _ }
+            | Expr::Extract { field: _, expr }
+            | Expr::Collate { expr, collation: _ } => self.expr(expr),
+            Expr::Binary { op: _, left, right }
+            | Expr::Distinct { left, right, negated: _ }
+            | Expr::AtTimeZone { expr: left, zone: right }
+            | Expr::Quantified { left, op: _, all: _, right } => {
+                self.expr(left)?;
+                self.expr(right)
+            }
+            Expr::Between { expr, low, high, negated: _ } => {
+                self.expr(expr)?;
+                self.expr(low)?;
+                self.expr(high)
+            }
+            Expr::Like { kind: _, expr, pattern, escape, negated: _ } => {
+                self.expr(expr)?;
+                self.expr(pattern)?;
+                escape.iter_mut().try_for_each(|escape| self.expr(escape))
+            }
+            Expr::InList { expr, list, negated: _ } => {
+                self.expr(expr)?;
+                self.exprs(list)
+            }
+            Expr::InQuery { expr, query, negated: _ } => {
+                self.expr(expr)?;
+                self.nested(query)
+            }
+            Expr::Exists { query, negated: _ } | Expr::Subquery(query) => self.nested(query),
+            Expr::Case { operand, branches, otherwise } => {
+                for (condition, result) in branches {
+                    self.expr(condition)?;
+                    self.expr(result)?;
+                }
+                operand.iter_mut().chain(otherwise).try_for_each(|expr| self.expr(expr))
+            }
+            Expr::Function(function) => self.function(function),
+            Expr::Row(items) | Expr::Array(items) => self.exprs(items),
+        }
+    }
+
+    fn function(&mut self, function: &mut Function) -> Rewritten {
+        let Function { name: _, distinct: _, args, order_by, within_group, filter, over } =
+            function;
+        match args {
+            Arguments::Star => {}
+            Arguments::List(args) => self.exprs(args)?,
+        }
+        self.order_items(order_by)?;
+        self.order_items(within_group)?;
+        filter.iter_mut().try_for_each(|filter| self.expr(filter))?;
+        match over {
+            Some(Over::Spec(window)) => self.window(window),
+            Some(Over::Named(_)) | None => Ok(()),
+        }
+    }
+}
+
+/// `condition AND a AND b` for a user's `a AND b`: the same as with parentheses, and easier to read.
+fn in_front(condition: Expr, filter: Expr) -> Expr {
+    match filter {
+        Expr::Binary { op: BinaryOp::And, left, right } => and(in_front(condition, *left), *right),
+        filter => and(condition, filter),
+    }
+}
+
+fn base(relation: &RelationName, alias: Name) -> Factor {
+    Factor::Base { relation: relation.clone(), alias }
+}
+
+/// `*` as the columns of the catalog: a column that the database got since is not known to be allowed.
+fn expand(item: SelectItem, relation: &Relation, qualifier: Option<&Name>) -> Vec<SelectItem> {
+    match item {
+        SelectItem::Expr { .. } => vec![item],
+        SelectItem::Star | SelectItem::TableStar(_) => relation
+            .columns
+            .iter()
+            .map(|column| {
+                let parts = qualifier.cloned().into_iter().chain([Name::new(column.name.as_str())]);
+                SelectItem::Expr { expr: Expr::Column(parts.collect()), alias: None }
+            })
+            .collect(),
+    }
+}
+
+fn gone() -> Refusal {
+    Refusal::new(RefusalCode::RoundTrip, "a relation occurrence was lost", "report this")
+}

@@ -1,0 +1,164 @@
+//! From untrusted text to the parser's tree: caps first, one statement, a query.
+//!
+//! Every cap holds before anything recurses (`reference` rule G15, H18, H24): bytes and control characters before
+//! the tokenizer, tokens before the parser, and the parser counts its own recursion. Trees are dropped on the guard's
+//! own stack, which is sized for the deepest one that the token cap lets through.
+
+use sqlparser::ast::{Query, Statement};
+use sqlparser::dialect::{PostgreSqlDialect, SQLiteDialect};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError, ParserOptions};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError, Whitespace};
+
+use super::Dialect;
+use crate::guard::{Refusal, RefusalCode};
+
+/// The longest query, in bytes.
+pub(super) const MAX_BYTES: usize = 64 * 1024;
+/// The most tokens of a query, white space and comments aside.
+pub(super) const MAX_TOKENS: usize = 8_000;
+/// The parser's own limit on recursion; about half as many levels of nested queries.
+const MAX_PARSER_DEPTH: usize = 128;
+
+/// Whose text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Author {
+    /// Untrusted: capped, and without placeholders.
+    Proposal,
+    /// Printed by the guard a moment ago: longer than what was read, with placeholders.
+    Guard,
+}
+
+/// Reads one query.
+pub(super) fn parse(text: &str, dialect: Dialect, author: Author) -> Result<Box<Query>, Refusal> {
+    let (max_bytes, max_tokens) = match author {
+        Author::Proposal => (MAX_BYTES, MAX_TOKENS),
+        // Each relation occurrence grows by its column list and filter.
+        Author::Guard => (MAX_BYTES * 64, MAX_TOKENS * 64),
+    };
+    if text.len() > max_bytes {
+        return Err(too_large(format!("the query is longer than {max_bytes} bytes")));
+    }
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+        return Err(Refusal::new(
+            RefusalCode::Syntax,
+            "the query holds a control character",
+            "remove every control character other than tab and line break",
+        ));
+    }
+    let tokens = tokenize(text, dialect)?;
+    let count = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).count();
+    if count > max_tokens {
+        return Err(too_large(format!("the query has more than {max_tokens} tokens")));
+    }
+    for token in &tokens {
+        check_token(&token.token, author)?;
+    }
+    one_query(parse_statements(tokens, dialect)?)
+}
+
+fn tokenize(text: &str, dialect: Dialect) -> Result<Vec<TokenWithSpan>, Refusal> {
+    let sqlite = SQLiteDialect {};
+    let postgresql = PostgreSqlDialect {};
+    let tokenizer = match dialect {
+        Dialect::Sqlite => Tokenizer::new(&sqlite, text),
+        Dialect::Postgresql => Tokenizer::new(&postgresql, text),
+    };
+    // Raw: escapes are decoded by `admit`, by the dialect's rules and with a refusal where they are unclear.
+    tokenizer.with_unescape(false).tokenize_with_location().map_err(|error: TokenizerError| {
+        syntax(format!("cannot read the query near line {}", error.location.line))
+    })
+}
+
+/// Comments that engines execute or obey, and placeholders that would shift our own.
+fn check_token(token: &Token, author: Author) -> Result<(), Refusal> {
+    match token {
+        Token::Whitespace(Whitespace::MultiLineComment(comment))
+            if comment.starts_with(['!', '+']) || comment.starts_with("M!") =>
+        {
+            Err(Refusal::unsupported(
+                "an executable comment or optimizer hint",
+                "remove the comment",
+            ))
+        }
+        Token::Placeholder(_) if author == Author::Proposal => {
+            Err(Refusal::unsupported("a placeholder", "write the value as a literal"))
+        }
+        // A byte order mark or zero-width character is invisible to the person who reviews the query.
+        Token::Word(word) if word.quote_style.is_none() && word.value.chars().any(is_invisible) => {
+            Err(syntax("an unquoted name holds an invisible character".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn parse_statements(
+    tokens: Vec<TokenWithSpan>,
+    dialect: Dialect,
+) -> Result<Vec<Statement>, Refusal> {
+    let sqlite = SQLiteDialect {};
+    let postgresql = PostgreSqlDialect {};
+    let parser = match dialect {
+        Dialect::Sqlite => Parser::new(&sqlite),
+        Dialect::Postgresql => Parser::new(&postgresql),
+    };
+    let mut parser = parser
+        .with_options(ParserOptions::new().with_unescape(false))
+        .with_recursion_limit(MAX_PARSER_DEPTH)
+        .with_tokens_with_locations(tokens);
+    let statements = if matches!(&parser.peek_token_ref().token, Token::Word(word) if word.keyword == Keyword::TABLE)
+    {
+        // The parser knows TABLE as the arm of a set operation, but not at the start of a statement.
+        table_command(&mut parser)
+    } else {
+        parser.parse_statements()
+    };
+    statements.map_err(|error| match error {
+        ParserError::RecursionLimitExceeded => {
+            too_large("the query is nested too deeply".to_owned())
+        }
+        ParserError::ParserError(message) | ParserError::TokenizerError(message) => {
+            syntax(format!("cannot parse the query: {message}"))
+        }
+    })
+}
+
+fn table_command(parser: &mut Parser<'_>) -> Result<Vec<Statement>, ParserError> {
+    let mut statements = vec![Statement::Query(parser.parse_query()?)];
+    while parser.consume_token(&Token::SemiColon) {}
+    if parser.peek_token_ref().token != Token::EOF {
+        statements.extend(parser.parse_statements()?);
+    }
+    Ok(statements)
+}
+
+/// Exactly one statement, and a query: rules C1 to C28 in one place, since every other statement kind is refused.
+fn one_query(mut statements: Vec<Statement>) -> Result<Box<Query>, Refusal> {
+    let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+        return Err(Refusal::new(
+            RefusalCode::NotOneStatement,
+            "the text is not exactly one statement",
+            "send one SELECT statement",
+        ));
+    };
+    let Statement::Query(query) = statement else {
+        return Err(Refusal::new(
+            RefusalCode::NotAQuery,
+            "the statement is not a query",
+            "send a SELECT statement: data can be read, not changed, and nothing else can be run",
+        ));
+    };
+    Ok(query)
+}
+
+fn too_large(message: String) -> Refusal {
+    Refusal::new(RefusalCode::TooLarge, message, "send a shorter, flatter query")
+}
+
+fn syntax(message: String) -> Refusal {
+    Refusal::new(RefusalCode::Syntax, message, "correct the syntax")
+}

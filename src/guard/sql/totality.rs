@@ -1,0 +1,278 @@
+//! Which expressions may fail, depending on the values of a row.
+//!
+//! Engines evaluate a user's expressions before our predicate when they please (rules G1 to G3, G19, G20), so an
+//! expression that fails on another tenant's row tells of it. One that is *total* tells nothing. The analysis says
+//! "total" only where it can name why; everything else may fail, and the rewriter fences the relations off.
+
+use super::Dialect;
+use super::functions::{Returns, Rule};
+use super::tree::{BinaryOp, Expr, LikeKind, Literal, Name, SqlType, UnaryOp};
+use crate::catalog::ColumnType;
+
+/// What is known of an expression.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Analysis {
+    pub(super) kind: Kind,
+    /// Why evaluation may fail; `None` for a total expression.
+    pub(super) fails: Option<&'static str>,
+    /// Whether the value was built by something that makes values longer: built upon again, it may reach a limit.
+    pub(super) grown: bool,
+}
+
+/// The type of an expression, as far as comparisons ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Known(ColumnType),
+    /// A literal whose type PostgreSQL takes from what it is compared with, before any row is read.
+    Untyped,
+    Unknown,
+}
+
+pub(super) const BOOLEAN: Kind = Kind::Known(ColumnType::Boolean);
+
+impl Analysis {
+    pub(super) fn total(kind: Kind) -> Self {
+        Self { kind, fails: None, grown: false }
+    }
+
+    /// Joins what is known of the parts of an expression of type `kind`.
+    pub(super) fn of_parts(kind: Kind, parts: &[Analysis]) -> Self {
+        let fails = parts.iter().find_map(|part| part.fails);
+        Self { kind, fails, grown: parts.iter().any(|part| part.grown) }
+    }
+
+    pub(super) fn or_fails(mut self, why: Option<&'static str>) -> Self {
+        self.fails = self.fails.or(why);
+        self
+    }
+}
+
+pub(super) fn literal(literal: &Literal) -> Kind {
+    match literal {
+        Literal::Null | Literal::String(_) => Kind::Untyped,
+        Literal::Bool(_) => BOOLEAN,
+        Literal::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Kind::Known(ColumnType::Integer)
+        }
+        Literal::Number(_) => Kind::Known(ColumnType::Decimal),
+        Literal::Typed(data_type, _) => named_type(*data_type),
+    }
+}
+
+/// The kind of values of a type that the guard prints.
+pub(super) fn named_type(data_type: SqlType) -> Kind {
+    Kind::Known(match data_type.name {
+        "SMALLINT" | "INTEGER" | "BIGINT" => ColumnType::Integer,
+        "NUMERIC" => ColumnType::Decimal,
+        "REAL" | "DOUBLE PRECISION" => ColumnType::Float,
+        "TEXT" | "VARCHAR" => ColumnType::Text,
+        "BOOLEAN" => ColumnType::Boolean,
+        "DATE" => ColumnType::Date,
+        "TIME" => ColumnType::Time,
+        "TIMESTAMP" => ColumnType::Timestamp,
+        "TIMESTAMPTZ" => ColumnType::Timestamptz,
+        "INTERVAL" => ColumnType::Interval,
+        "UUID" => ColumnType::Uuid,
+        "JSON" | "JSONB" => ColumnType::Json,
+        _ => return Kind::Unknown,
+    })
+}
+
+impl Dialect {
+    /// Why comparing two values may fail. SQLite orders all values; PostgreSQL may have to convert one side first.
+    pub(super) fn comparison_fails(
+        self,
+        left: &Analysis,
+        right: &Analysis,
+    ) -> Option<&'static str> {
+        use ColumnType as T;
+        const WHY: &str = "it compares values of types that may need a conversion";
+        if self == Self::Sqlite {
+            return None;
+        }
+        match (left.kind, right.kind) {
+            (Kind::Unknown, _) | (_, Kind::Unknown) => Some(WHY),
+            (Kind::Untyped, _) | (_, Kind::Untyped) => None,
+            (Kind::Known(T::Other | T::Json), _) | (_, Kind::Known(T::Other | T::Json)) => {
+                Some(WHY)
+            }
+            (Kind::Known(left), Kind::Known(right)) if left == right => None,
+            (Kind::Known(T::Integer), Kind::Known(T::Decimal | T::Float))
+            | (Kind::Known(T::Decimal | T::Float), Kind::Known(T::Integer))
+            | (
+                Kind::Known(T::Date | T::Timestamp | T::Timestamptz),
+                Kind::Known(T::Date | T::Timestamp | T::Timestamptz),
+            ) => None,
+            _ => Some(WHY),
+        }
+    }
+
+    /// What is known of `left op right`, once both sides are.
+    pub(super) fn binary(
+        self,
+        op: BinaryOp,
+        operands: (&Expr, &Expr),
+        parts: &[Analysis; 2],
+    ) -> Analysis {
+        let [left, right] = parts;
+        let joined = |kind| Analysis::of_parts(kind, parts);
+        match op {
+            BinaryOp::And | BinaryOp::Or => {
+                joined(BOOLEAN).or_fails(self.truth_fails(left)).or_fails(self.truth_fails(right))
+            }
+            op if op.is_comparison() => {
+                joined(BOOLEAN).or_fails(self.comparison_fails(left, right))
+            }
+            BinaryOp::Concat => {
+                // Within one expression the text cannot outgrow the query; built upon a built column, it can double
+                // with every level.
+                let why = (left.grown || right.grown)
+                    .then_some("a text built from built texts may grow too long");
+                Analysis { grown: true, ..joined(Kind::Known(ColumnType::Text)).or_fails(why) }
+            }
+            BinaryOp::Arrow | BinaryOp::LongArrow => {
+                let kind = if op == BinaryOp::Arrow { ColumnType::Json } else { ColumnType::Text };
+                let json = self == Self::Postgresql && left.kind == Kind::Known(ColumnType::Json);
+                let literal =
+                    matches!(operands.1, Expr::Literal(Literal::String(_) | Literal::Number(_)));
+                joined(Kind::Known(kind))
+                    .or_fails((!(json && literal)).then_some("the value may not be JSON"))
+            }
+            _ if self == Self::Sqlite => joined(Kind::Unknown),
+            BinaryOp::Plus | BinaryOp::Minus if is_now_and_interval(operands) => {
+                joined(Kind::Known(ColumnType::Timestamptz))
+            }
+            BinaryOp::Plus
+            | BinaryOp::Minus
+            | BinaryOp::Multiply
+            | BinaryOp::Divide
+            | BinaryOp::Modulo => joined(arithmetic(left.kind, right.kind))
+                .or_fails(Some("arithmetic may overflow or divide by zero")),
+            _ => joined(Kind::Unknown).or_fails(Some("the operator may fail on some values")),
+        }
+    }
+
+    pub(super) fn unary(self, op: UnaryOp, operand: &Expr, part: &Analysis) -> Analysis {
+        let joined = |kind| Analysis::of_parts(kind, std::slice::from_ref(part));
+        match op {
+            UnaryOp::Not => joined(BOOLEAN).or_fails(self.truth_fails(part)),
+            UnaryOp::Plus | UnaryOp::BitNot => joined(part.kind),
+            UnaryOp::Minus => {
+                let literal = matches!(operand, Expr::Literal(_));
+                let total = literal || self == Self::Sqlite;
+                joined(part.kind)
+                    .or_fails((!total).then_some("the smallest number has no opposite"))
+            }
+        }
+    }
+
+    /// Why using a value as a truth value may fail.
+    pub(super) fn truth_fails(self, part: &Analysis) -> Option<&'static str> {
+        match part.kind {
+            _ if self == Self::Sqlite => None,
+            Kind::Known(ColumnType::Boolean) | Kind::Untyped => None,
+            Kind::Known(_) | Kind::Unknown => Some("it uses a value as a truth value"),
+        }
+    }
+
+    /// Why matching may fail: PostgreSQL raises an error for a pattern that ends in its escape character, but only on
+    /// a row that matches up to there (rule G19); SQLite for a pattern of more than 50,000 bytes.
+    pub(super) fn like_fails(
+        self,
+        kind: LikeKind,
+        pattern: &Expr,
+        escape: Option<&Expr>,
+    ) -> Option<&'static str> {
+        const WHY: &str = "the pattern may be invalid";
+        let Expr::Literal(Literal::String(pattern)) = pattern else { return Some(WHY) };
+        let escape = match (escape, kind) {
+            (Some(Expr::Literal(Literal::String(text))), _) => text.chars().next(),
+            (Some(_), _) => return Some(WHY),
+            (None, LikeKind::Like | LikeKind::ILike) if self == Self::Postgresql => Some('\\'),
+            (None, LikeKind::Like | LikeKind::ILike | LikeKind::Glob) => None,
+        };
+        let Some(escape) = escape else { return None };
+        let mut chars = pattern.chars();
+        while let Some(c) = chars.next() {
+            if c == escape && chars.next().is_none() {
+                return Some(WHY);
+            }
+        }
+        None
+    }
+
+    /// Why a cast may fail. SQLite's never does; on PostgreSQL a literal is read before any row, and some
+    /// conversions have room for every value.
+    pub(super) fn cast(self, operand: &Expr, part: &Analysis, to: SqlType) -> Analysis {
+        use ColumnType as T;
+        let joined = Analysis::of_parts(named_type(to), std::slice::from_ref(part));
+        if self == Self::Sqlite
+            || matches!(operand, Expr::Literal(Literal::Null | Literal::String(_)))
+        {
+            return joined;
+        }
+        let fits = to.modifiers == (None, None)
+            && match (part.kind, to.name) {
+                (Kind::Known(_), "TEXT" | "VARCHAR") => true,
+                (Kind::Known(T::Integer), "BIGINT" | "NUMERIC" | "DOUBLE PRECISION") => true,
+                (Kind::Known(T::Timestamp | T::Timestamptz | T::Date), "DATE") => true,
+                _ => false,
+            };
+        joined.or_fails((!fits).then_some("a value may not fit the type it is cast to"))
+    }
+
+    /// What is known of a call, once its arguments are.
+    pub(super) fn call(rule: &Rule, parts: &[Analysis]) -> Analysis {
+        let kind = match rule.returns {
+            Returns::Of(column_type) => Kind::Known(column_type),
+            Returns::First => parts.first().map_or(Kind::Unknown, |part| part.kind),
+            Returns::Unknown => Kind::Unknown,
+        };
+        let grown = rule.grows && parts.iter().any(|part| part.grown);
+        let joined = Analysis::of_parts(kind, parts);
+        let joined = joined
+            .or_fails(rule.fails)
+            .or_fails(grown.then_some("a text built from built texts may grow too long"));
+        Analysis { grown: joined.grown || rule.grows, ..joined }
+    }
+}
+
+fn arithmetic(left: Kind, right: Kind) -> Kind {
+    if left == right { left } else { Kind::Unknown }
+}
+
+/// `now() - INTERVAL '30 days'` and its kin with a small literal: the same for all rows, and never out of range.
+fn is_now_and_interval((left, right): (&Expr, &Expr)) -> bool {
+    let now = match left {
+        Expr::Niladic(name) => {
+            matches!(*name, "CURRENT_DATE" | "CURRENT_TIMESTAMP" | "LOCALTIMESTAMP")
+        }
+        Expr::Function(function) => function.name == "now",
+        _ => false,
+    };
+    let Expr::Literal(Literal::Typed(SqlType { name: "INTERVAL", .. }, text)) = right else {
+        return false;
+    };
+    let mut words = text.split(' ');
+    let count = words
+        .next()
+        .is_some_and(|n| n.len() <= 4 && !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    let unit = words.next().is_some_and(|unit| {
+        let unit = unit.strip_suffix('s').unwrap_or(unit);
+        ["second", "minute", "hour", "day", "week", "month", "year"].contains(&unit)
+    });
+    now && count && unit && words.next().is_none()
+}
+
+/// The name that a result column gets from its expression, where the engine's rule for it is certain.
+pub(super) fn derived_name(expr: &Expr, dialect: Dialect) -> Option<Name> {
+    match (expr, dialect) {
+        (Expr::Column(parts), _) => parts.last().cloned(),
+        (Expr::Function(function), Dialect::Postgresql) => Some(Name::new(function.name)),
+        (Expr::Cast { expr, .. }, Dialect::Postgresql) => match expr.as_ref() {
+            Expr::Column(parts) => parts.last().cloned(),
+            _ => None,
+        },
+        _ => None,
+    }
+}

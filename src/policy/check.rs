@@ -1,0 +1,460 @@
+//! The static check: what a policy says about the resource must be expressible as a filter, whoever asks.
+//!
+//! Runs once at load, over the policy as it was written, and lists every construct that it refuses. What does not
+//! mention the resource may be anything: partial evaluation folds it to a value or an error.
+
+use std::fmt;
+
+use cedar_policy::pst::{
+    BinaryOp, Clause, EntityOrSlot, EntityUID, Expr, Literal, PrincipalConstraint,
+    ResourceConstraint, Template, UnaryOp, Var,
+};
+
+use crate::catalog::{Catalog, CedarType, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation};
+
+/// A construct that has no exact filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Construct {
+    /// `+ - *` or unary minus over a column.
+    Arithmetic,
+    /// A function or method of an extension type over a column.
+    ExtensionCall,
+    /// `resource.a.b`.
+    RelatedRow,
+    /// `containsAll`, `containsAny`, `isEmpty`.
+    SetOperation,
+    /// A set of columns as an operand.
+    SetValue,
+    /// A record of columns.
+    Record,
+    /// `hasTag`, `getTag`.
+    Tag,
+    /// `if` as an operand of a comparison.
+    ConditionalOperand,
+    /// A boolean expression as an operand of a comparison.
+    BooleanOperand,
+    /// An entity other than on the right of `resource ==` or `resource in`.
+    EntityLiteral,
+    /// `principal == Principal::".."`.
+    PrincipalId,
+    /// An entity of a relation whose rows have no usable key.
+    KeylessRelation,
+    /// `in` with the resource elsewhere than on its left.
+    Hierarchy,
+    /// `resource` itself, as a value.
+    ResourceValue,
+    /// Two columns of different types in the database.
+    MixedColumns,
+    /// `like` over a UUID.
+    UuidPattern,
+    /// A template's slot.
+    Slot,
+    /// A construct that this version does not know.
+    Unknown,
+}
+
+impl fmt::Display for Construct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Arithmetic => "does arithmetic on a column",
+            Self::ExtensionCall => "calls a function on a column",
+            Self::RelatedRow => "follows a column to another row",
+            Self::SetOperation => "compares sets that hold a column",
+            Self::SetValue => "uses a set that holds a column as a value",
+            Self::Record => "builds a record from a column",
+            Self::Tag => "reads a tag",
+            Self::ConditionalOperand => "uses `if` as an operand",
+            Self::BooleanOperand => "uses a condition as an operand",
+            Self::EntityLiteral => "names a row outside of `resource ==` and `resource in`",
+            Self::PrincipalId => "names a principal",
+            Self::KeylessRelation => {
+                "names a row of a relation without a primary key of one column that is a NOT NULL integer, text or UUID"
+            }
+            Self::Hierarchy => "asks for the ancestors of something other than `resource`",
+            Self::ResourceValue => "uses `resource` as a value",
+            Self::MixedColumns => "compares columns of different types",
+            Self::UuidPattern => "matches a UUID against a pattern",
+            Self::Slot => "uses a template's slot",
+            Self::Unknown => "is not known to this version",
+        })
+    }
+}
+
+impl Construct {
+    /// What to write instead.
+    pub(super) fn hint(self) -> &'static str {
+        match self {
+            Self::Arithmetic => "move the arithmetic to the side without a column, as a constant",
+            Self::ExtensionCall => "compare the column itself with a constant",
+            Self::RelatedRow => "rules over related rows are not supported yet",
+            Self::SetOperation => "write one `contains` for each column",
+            Self::SetValue => "compare the columns one by one",
+            Self::Record => "compare the columns one by one",
+            Self::Tag => "rows have columns and no tags",
+            Self::ConditionalOperand => "put the comparison into both branches of the `if`",
+            Self::BooleanOperand => "join the conditions by `&&`, `||` and `!`",
+            Self::EntityLiteral => "write `resource == relation::\"key\"` with `resource` on the left",
+            Self::PrincipalId => "callers have no id: compare `principal.tenant` or `principal.scope`",
+            Self::KeylessRelation => "compare a column instead",
+            Self::Hierarchy => "rows have no ancestors: write `resource == relation::\"key\"`",
+            Self::ResourceValue => "name a column of the resource",
+            Self::MixedColumns => "compare columns of one type",
+            Self::UuidPattern => "compare the UUID as a whole, by `==`",
+            Self::Slot => "write the value itself",
+            Self::Unknown => "write it with `==`, `<`, `like`, `has`, `contains`, `&&`, `||`, `!` and `if`",
+        }
+    }
+}
+
+/// A construct that was found, as Cedar prints it.
+pub(super) struct Finding {
+    pub(super) shown: String,
+    pub(super) construct: Construct,
+}
+
+/// Everything in a policy that has no exact filter.
+pub(super) fn check(policy: &Template, catalog: &Catalog) -> Vec<Finding> {
+    let mut check =
+        Check { catalog, relations: relations_of(&policy.resource, catalog), findings: Vec::new() };
+    check.principal(&policy.principal);
+    check.resource(&policy.resource);
+    for clause in policy.clauses() {
+        match clause {
+            Clause::When(expr) | Clause::Unless(expr) => check.condition(expr),
+        }
+    }
+    check.findings
+}
+
+/// The relations that a scope constraint leaves.
+fn relations_of<'a>(constraint: &ResourceConstraint, catalog: &'a Catalog) -> Vec<&'a Relation> {
+    let named = entity_type_of(constraint);
+    let applies = |relation: &&Relation| {
+        named.as_ref().is_none_or(|entity_type| &relation.entity_type == entity_type)
+    };
+    catalog.relations.iter().filter(applies).collect()
+}
+
+/// The one entity type that a policy's scope allows, where it allows only one.
+pub(super) fn entity_type_of(constraint: &ResourceConstraint) -> Option<String> {
+    match constraint {
+        ResourceConstraint::Any => None,
+        ResourceConstraint::Is(entity_type) | ResourceConstraint::IsIn(entity_type, _) => {
+            Some(entity_type.to_string())
+        }
+        ResourceConstraint::Eq(EntityOrSlot::Entity(uid))
+        | ResourceConstraint::In(EntityOrSlot::Entity(uid)) => Some(uid.ty.to_string()),
+        ResourceConstraint::Eq(EntityOrSlot::Slot(_))
+        | ResourceConstraint::In(EntityOrSlot::Slot(_)) => None,
+    }
+}
+
+/// Whether a policy reads `principal.scope` or asks for it.
+pub(super) fn reads_scope(policy: &Template) -> bool {
+    policy.clauses().iter().any(|clause| {
+        let (Clause::When(expr) | Clause::Unless(expr)) = clause;
+        any(expr, &|expr| match expr {
+            Expr::GetAttr { expr, attr } => is_var(expr, Var::Principal) && attr == "scope",
+            Expr::HasAttr { expr, attrs } => is_var(expr, Var::Principal) && attrs.head == "scope",
+            _ => false,
+        })
+    })
+}
+
+struct Check<'a> {
+    catalog: &'a Catalog,
+    relations: Vec<&'a Relation>,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn find(&mut self, shown: &impl fmt::Display, construct: Construct) {
+        self.findings.push(Finding { shown: shown.to_string(), construct });
+    }
+
+    fn principal(&mut self, constraint: &PrincipalConstraint) {
+        match constraint {
+            PrincipalConstraint::Any | PrincipalConstraint::Is(_) => {}
+            PrincipalConstraint::Eq(named)
+            | PrincipalConstraint::In(named)
+            | PrincipalConstraint::IsIn(_, named) => match named {
+                EntityOrSlot::Entity(uid) => self.find(uid, Construct::PrincipalId),
+                EntityOrSlot::Slot(_) => self.find(&"?principal", Construct::Slot),
+            },
+        }
+    }
+
+    fn resource(&mut self, constraint: &ResourceConstraint) {
+        match constraint {
+            ResourceConstraint::Any | ResourceConstraint::Is(_) => {}
+            ResourceConstraint::Eq(named)
+            | ResourceConstraint::In(named)
+            | ResourceConstraint::IsIn(_, named) => match named {
+                EntityOrSlot::Entity(uid) => self.row(uid),
+                EntityOrSlot::Slot(_) => self.find(&"?resource", Construct::Slot),
+            },
+        }
+    }
+
+    /// A row named by its key.
+    fn row(&mut self, uid: &EntityUID) {
+        let named = uid.ty.to_string();
+        let relation = self.catalog.relations.iter().find(|found| found.entity_type == named);
+        match relation {
+            Some(relation) if key_column(relation).is_some() => {}
+            Some(_) => self.find(uid, Construct::KeylessRelation),
+            None if named == PRINCIPAL_TYPE => self.find(uid, Construct::PrincipalId),
+            None => self.find(uid, Construct::EntityLiteral),
+        }
+    }
+
+    /// An expression whose value is the truth of a filter.
+    fn condition(&mut self, expr: &Expr) {
+        super::on_a_big_stack(|| self.condition_here(expr));
+    }
+
+    fn condition_here(&mut self, expr: &Expr) {
+        if !mentions_resource(expr) {
+            return self.constant(expr);
+        }
+        match expr {
+            Expr::UnaryOp { op: UnaryOp::Not, expr } => self.condition(expr),
+            Expr::BinaryOp { op: BinaryOp::And | BinaryOp::Or, left, right } => {
+                self.condition(left);
+                self.condition(right);
+            }
+            Expr::IfThenElse { cond, then_expr, else_expr } => {
+                self.condition(cond);
+                self.condition(then_expr);
+                self.condition(else_expr);
+            }
+            Expr::GetAttr { .. } => self.operand(expr),
+            Expr::HasAttr { expr: of, attrs } => {
+                if !is_var(of, Var::Resource) || !attrs.tail.is_empty() {
+                    self.find(expr, Construct::RelatedRow);
+                }
+            }
+            Expr::Like { expr: of, .. } => {
+                self.operand(of);
+                if let Some(column) = column_name(of)
+                    && self.types_of(&column).contains(&ColumnType::Uuid)
+                {
+                    self.find(expr, Construct::UuidPattern);
+                }
+            }
+            Expr::Is { expr: of, in_expr, .. } => {
+                if !is_var(of, Var::Resource) {
+                    self.find(expr, Construct::RelatedRow);
+                }
+                if let Some(ancestors) = in_expr {
+                    self.rows(ancestors);
+                }
+            }
+            Expr::BinaryOp { op, left, right } => self.binary(expr, *op, left, right),
+            _ => {
+                let construct = operand_construct(expr);
+                self.find(expr, construct);
+            }
+        }
+    }
+
+    fn binary(&mut self, whole: &Expr, op: BinaryOp, left: &Expr, right: &Expr) {
+        match op {
+            BinaryOp::Eq | BinaryOp::NotEq if is_var(left, Var::Resource) => self.rows(right),
+            BinaryOp::Eq | BinaryOp::NotEq if is_var(right, Var::Resource) => self.rows(left),
+            BinaryOp::Eq
+            | BinaryOp::NotEq
+            | BinaryOp::Less
+            | BinaryOp::LessEq
+            | BinaryOp::Greater
+            | BinaryOp::GreaterEq => {
+                self.operand(left);
+                self.operand(right);
+                self.same_types(whole, left, right);
+            }
+            BinaryOp::In if is_var(left, Var::Resource) => self.rows(right),
+            BinaryOp::In => self.find(whole, Construct::Hierarchy),
+            BinaryOp::Contains => {
+                match left {
+                    Expr::Set(items) => {
+                        for item in items {
+                            self.operand(item);
+                            self.same_types(whole, item, right);
+                        }
+                    }
+                    other => self.operand(other),
+                }
+                self.operand(right);
+            }
+            _ => {
+                let construct = operand_construct(whole);
+                self.find(whole, construct);
+            }
+        }
+    }
+
+    /// A side of a comparison: a column, or something that folds to a constant.
+    fn operand(&mut self, expr: &Expr) {
+        if !mentions_resource(expr) {
+            self.constant(expr);
+        } else if column_name(expr).is_none() {
+            let construct = operand_construct(expr);
+            self.find(expr, construct);
+        }
+    }
+
+    /// The right side of `resource ==` and `resource in`: one row or a set of them.
+    fn rows(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Literal(Literal::EntityUID(uid)) => self.row(uid),
+            Expr::Set(items) => {
+                for item in items {
+                    self.rows(item);
+                }
+            }
+            other => self.find(other, Construct::ResourceValue),
+        }
+    }
+
+    /// Folds to a value or an error, unless it looks into a row that is not in hand.
+    fn constant(&mut self, expr: &Expr) {
+        let named = |expr: &Expr| match expr {
+            Expr::Literal(Literal::EntityUID(uid)) => uid.ty.to_string() != "Action",
+            _ => false,
+        };
+        if any(expr, &named) {
+            let principal = any(expr, &|expr| match expr {
+                Expr::Literal(Literal::EntityUID(uid)) => uid.ty.to_string() == PRINCIPAL_TYPE,
+                _ => false,
+            });
+            let construct =
+                if principal { Construct::PrincipalId } else { Construct::EntityLiteral };
+            self.find(expr, construct);
+        }
+    }
+
+    /// Columns are compared in the database, so they must be of one type there and not only in Cedar.
+    fn same_types(&mut self, whole: &Expr, left: &Expr, right: &Expr) {
+        let (Some(left), Some(right)) = (column_name(left), column_name(right)) else { return };
+        let mixed = self.relations.iter().any(|relation| {
+            match (relation.column(&left), relation.column(&right)) {
+                (Some(left), Some(right)) => {
+                    left.column_type.cedar() == right.column_type.cedar()
+                        && left.column_type != right.column_type
+                }
+                _ => false,
+            }
+        });
+        if mixed {
+            self.find(whole, Construct::MixedColumns);
+        }
+    }
+
+    fn types_of(&self, column: &ColumnName) -> Vec<ColumnType> {
+        let columns = self.relations.iter().filter_map(|relation| relation.column(column));
+        columns.map(|column| column.column_type).collect()
+    }
+}
+
+/// The column whose canonical text is the id of a relation's entities: a NOT NULL primary key of one column.
+pub(super) fn key_column(relation: &Relation) -> Option<&crate::catalog::Column> {
+    let [name] = relation.primary_key.as_slice() else { return None };
+    let column = relation.column(name)?;
+    let usable = match column.column_type.cedar() {
+        Some(CedarType::Long | CedarType::String) => !column.nullable,
+        Some(CedarType::Bool | CedarType::Datetime) | None => false,
+    };
+    usable.then_some(column)
+}
+
+/// `resource.column`
+pub(super) fn column_name(expr: &Expr) -> Option<ColumnName> {
+    match expr {
+        Expr::GetAttr { expr, attr } if is_var(expr, Var::Resource) => {
+            Some(ColumnName::new(attr.as_str()))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn is_var(expr: &Expr, var: Var) -> bool {
+    matches!(expr, Expr::Var(found) if *found == var)
+}
+
+fn mentions_resource(expr: &Expr) -> bool {
+    any(expr, &|expr| match expr {
+        Expr::Var(var) => *var == Var::Resource,
+        // What is not known is taken to mention it, so that it is looked at and refused.
+        other => children(other).is_none(),
+    })
+}
+
+/// Why an expression over the resource is not an operand, nor a condition.
+fn operand_construct(expr: &Expr) -> Construct {
+    match expr {
+        Expr::Var(_) => Construct::ResourceValue,
+        Expr::Slot(_) => Construct::Slot,
+        Expr::GetAttr { .. } => Construct::RelatedRow,
+        Expr::HasAttr { .. } | Expr::Like { .. } | Expr::Is { .. } => Construct::BooleanOperand,
+        Expr::IfThenElse { .. } => Construct::ConditionalOperand,
+        Expr::Set(_) => Construct::SetValue,
+        Expr::Record(_) => Construct::Record,
+        Expr::UnaryOp { op, .. } => match op {
+            UnaryOp::Not => Construct::BooleanOperand,
+            UnaryOp::Neg => Construct::Arithmetic,
+            UnaryOp::IsEmpty => Construct::SetOperation,
+            _ => Construct::ExtensionCall,
+        },
+        Expr::BinaryOp { op, .. } => match op {
+            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul => Construct::Arithmetic,
+            BinaryOp::ContainsAll | BinaryOp::ContainsAny => Construct::SetOperation,
+            BinaryOp::GetTag | BinaryOp::HasTag => Construct::Tag,
+            BinaryOp::In => Construct::Hierarchy,
+            BinaryOp::Eq
+            | BinaryOp::NotEq
+            | BinaryOp::Less
+            | BinaryOp::LessEq
+            | BinaryOp::Greater
+            | BinaryOp::GreaterEq
+            | BinaryOp::And
+            | BinaryOp::Or
+            | BinaryOp::Contains => Construct::BooleanOperand,
+            BinaryOp::IsInRange
+            | BinaryOp::Offset
+            | BinaryOp::DurationSince
+            | BinaryOp::DecimalLessThan
+            | BinaryOp::DecimalLessEq
+            | BinaryOp::DecimalGreater
+            | BinaryOp::DecimalGreaterEq => Construct::ExtensionCall,
+            _ => Construct::Unknown,
+        },
+        _ => Construct::Unknown,
+    }
+}
+
+/// Whether an expression or one beneath it is as asked.
+fn any(expr: &Expr, is: &dyn Fn(&Expr) -> bool) -> bool {
+    super::on_a_big_stack(|| {
+        is(expr) || children(expr).is_some_and(|parts| parts.into_iter().any(|part| any(part, is)))
+    })
+}
+
+/// The parts of an expression; `None` where the expression is of a kind that this version does not know.
+fn children(expr: &Expr) -> Option<Vec<&Expr>> {
+    Some(match expr {
+        Expr::Literal(_) | Expr::Var(_) | Expr::Slot(_) | Expr::ResidualError => Vec::new(),
+        Expr::UnaryOp { expr, .. }
+        | Expr::GetAttr { expr, .. }
+        | Expr::HasAttr { expr, .. }
+        | Expr::Like { expr, .. } => vec![expr],
+        Expr::BinaryOp { left, right, .. } => vec![left, right],
+        Expr::Is { expr, in_expr, .. } => {
+            let ancestors = in_expr.as_deref();
+            std::iter::once(&**expr).chain(ancestors).collect()
+        }
+        Expr::IfThenElse { cond, then_expr, else_expr } => vec![cond, then_expr, else_expr],
+        Expr::Set(items) => items.iter().map(|item| &**item).collect(),
+        Expr::Record(fields) => fields.values().map(|field| &**field).collect(),
+        _ => return None,
+    })
+}

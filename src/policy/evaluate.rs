@@ -1,0 +1,159 @@
+//! Partial evaluation: the rules of a database, a principal in hand and the row unknown -> row filters.
+
+use std::collections::{HashMap, HashSet};
+
+use cedar_policy::pst::Clause;
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PartialEntities,
+    PartialEntityUid, PartialRequest, Policy, PolicyId, PolicySet, RestrictedExpression, Schema,
+};
+
+use crate::catalog::{PRINCIPAL_TYPE, Relation};
+use crate::identity::{Principal, TenantId, TenantIdType};
+use crate::predicate::RowFilter;
+
+use super::lower::lower;
+use super::schema::ACTION;
+use super::settings::Settings;
+use super::simplify::simplify;
+use super::{Rules, Unsupported};
+
+/// The caller as an entity; `None` where it is not of the kind that the database's settings ask for.
+// INVARIANT (default deny): a caller without a tenant, or with one of another type, has no entity and so no rows.
+pub(super) fn caller(settings: &Settings, principal: &Principal) -> Option<Entity> {
+    let mut attributes = HashMap::new();
+    match (settings.requires_organization_scoping, &principal.tenant) {
+        (false, None) => {}
+        (true, Some(tenant)) => {
+            let value = match (settings.tenant_id_type, tenant) {
+                (TenantIdType::Integer, TenantId::Integer(id)) => {
+                    RestrictedExpression::new_long(*id)
+                }
+                (TenantIdType::Uuid, TenantId::Uuid(id))
+                | (TenantIdType::String, TenantId::String(id)) => {
+                    RestrictedExpression::new_string(id.clone())
+                }
+                (
+                    TenantIdType::Integer | TenantIdType::Uuid | TenantIdType::String,
+                    TenantId::Integer(_) | TenantId::Uuid(_) | TenantId::String(_),
+                ) => return None,
+            };
+            attributes.insert("tenant".to_owned(), value);
+        }
+        (true, None) | (false, Some(_)) => return None,
+    }
+    if let Some(scope) = &principal.scope {
+        let value = RestrictedExpression::new_string(scope.as_str().to_owned());
+        attributes.insert("scope".to_owned(), value);
+    }
+    Entity::new(uid(PRINCIPAL_TYPE, "caller")?, attributes, HashSet::new()).ok()
+}
+
+/// The entity of this type and id.
+pub(super) fn uid(entity_type: &str, id: &str) -> Option<EntityUid> {
+    let entity_type: EntityTypeName = entity_type.parse().ok()?;
+    Some(EntityUid::from_type_name_and_id(entity_type, EntityId::new(id)))
+}
+
+/// The rows of one relation that a caller may read: what some permit allows and every forbid is false on.
+pub(super) fn row_filter(
+    rules: &Rules,
+    schema: &Schema,
+    relation: &Relation,
+    caller: &Entity,
+) -> Result<RowFilter, Unsupported> {
+    let failed = |construct: String| Unsupported { policy: "*".to_owned(), construct };
+    let (Some(action), Ok(resource_type)) =
+        (uid("Action", ACTION), relation.entity_type.parse::<EntityTypeName>())
+    else {
+        return Err(failed("an entity type that Cedar does not allow".to_owned()));
+    };
+    let request = PartialRequest::new(
+        PartialEntityUid::from_concrete(caller.uid()),
+        action,
+        PartialEntityUid::new(resource_type, None),
+        // Known and empty: an unknown context would stay in the residuals.
+        Some(Context::empty()),
+        schema,
+    )
+    .map_err(|error| failed(error.to_string()))?;
+    let entities = Entities::from_entities([caller.clone()], Some(schema))
+        .map_err(|error| failed(error.to_string()))?;
+    let entities = PartialEntities::from_concrete(entities, schema)
+        .map_err(|error| failed(error.to_string()))?;
+
+    let own = rules.by_entity_type.get(&relation.entity_type);
+    let mut permits = Vec::new();
+    let mut forbids = Vec::new();
+    for policies in std::iter::once(&rules.shared).chain(own) {
+        let response = policies
+            .tpe(&request, &entities, schema)
+            .map_err(|error| failed(error.to_string()))?;
+        // INVARIANT (a forbid that errors denies): Cedar itself would skip it.
+        if response.true_forbids().next().is_some() || response.error_forbids().next().is_some() {
+            return Ok(RowFilter::NoRows);
+        }
+        // A permit that errors or is false allows nothing; a forbid that is false forbids nothing.
+        permits.extend(response.true_permits().map(|id| (rules.place(id), RowFilter::AllRows)));
+        for id in response.residual_permits() {
+            permits.push((rules.place(id), residual(response.get_policy(id), id, true, relation)?));
+        }
+        for id in response.residual_forbids() {
+            forbids.push((rules.place(id), residual(response.get_policy(id), id, false, relation)?));
+        }
+    }
+    // Cedar's own sets have no order, and a filter must be the same each time.
+    permits.sort_by_key(|(place, _)| *place);
+    forbids.sort_by_key(|(place, _)| *place);
+    let permitted = permits.into_iter().map(|(_, filter)| filter);
+    let permitted = permitted.reduce(RowFilter::or).unwrap_or(RowFilter::NoRows);
+    let filter = forbids.into_iter().map(|(_, filter)| filter).fold(permitted, RowFilter::and);
+    Ok(simplify(filter))
+}
+
+/// A residual policy has one `when` and no scope, and is satisfied on the rows where the condition is `want`.
+fn residual(
+    policy: Option<Policy>,
+    id: &PolicyId,
+    want: bool,
+    relation: &Relation,
+) -> Result<RowFilter, Unsupported> {
+    let id: &str = id.as_ref();
+    let unsupported =
+        |construct: &str| Unsupported { policy: id.to_owned(), construct: construct.to_owned() };
+    let policy = policy.ok_or_else(|| unsupported("a residual that is missing"))?;
+    let policy = policy.to_pst().map_err(|error| unsupported(&error.to_string()))?;
+    match policy.body().clauses().as_slice() {
+        [Clause::When(condition)] => lower(condition, want, relation, id),
+        _ => Err(unsupported("a residual of another form")),
+    }
+}
+
+/// The policies that can say something about one relation, found without asking each.
+impl Rules {
+    pub(super) fn new(
+        policies: Vec<(Policy, Option<String>)>,
+    ) -> Result<Self, cedar_policy::PolicySetError> {
+        let mut rules = Self {
+            all: PolicySet::new(),
+            shared: PolicySet::new(),
+            by_entity_type: HashMap::new(),
+            places: HashMap::new(),
+        };
+        for (place, (policy, entity_type)) in policies.into_iter().enumerate() {
+            rules.places.insert(policy.id().clone(), place);
+            rules.all.add(policy.clone())?;
+            match entity_type {
+                Some(entity_type) => {
+                    rules.by_entity_type.entry(entity_type).or_default().add(policy)?;
+                }
+                None => rules.shared.add(policy)?,
+            }
+        }
+        Ok(rules)
+    }
+
+    fn place(&self, id: &PolicyId) -> usize {
+        self.places.get(id).copied().unwrap_or(usize::MAX)
+    }
+}

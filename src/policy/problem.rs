@@ -1,0 +1,221 @@
+//! Why a folder is not served: every problem in it, each with its place and what to change.
+
+use std::fmt;
+
+use crate::catalog::{CatalogError, ColumnName, RelationName};
+use crate::identity::{InvalidDatabaseId, TenantIdType};
+
+use super::check::Construct;
+use super::settings::SettingsError;
+
+/// Why a folder is not served; every problem found, not only the first. Displayed as one line for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadError {
+    problems: Vec<Problem>,
+}
+
+impl LoadError {
+    /// `problems` must not be empty; they are put in the order of files and lines.
+    pub(super) fn new(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
+        Self { problems }
+    }
+
+    /// The problems, in the order of files and lines; at least one.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// One problem, in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file's path, as the folder was named.
+    pub file: String,
+    /// The line, from 1, where it is known.
+    pub line: Option<usize>,
+    /// The policy's `@id`, where the problem is in a policy that has one.
+    pub policy: Option<String>,
+    /// What is wrong.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if let Some(policy) = &self.policy {
+            write!(f, ": policy `{policy}`")?;
+        }
+        // A reason that quotes a parser may have line breaks, and a problem is one line.
+        let reason = self.reason.to_string();
+        let lines: Vec<&str> = reason.split_whitespace().collect();
+        write!(f, ": {}", lines.join(" "))?;
+        match self.reason.hint() {
+            Some(hint) => write!(f, "; hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is wrong in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// The folder's name cannot be a database id.
+    #[error(transparent)]
+    DatabaseId(InvalidDatabaseId),
+    /// The folder or a file of it cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// `database.toml` is not valid.
+    #[error(transparent)]
+    Settings(SettingsError),
+    /// `catalog.toml` is not valid.
+    #[error(transparent)]
+    Catalog(CatalogError),
+    /// The catalog lists nothing, so there is nothing to read.
+    #[error("the catalog lists no relations")]
+    NoRelations,
+    /// An entity type that Cedar does not take as a name.
+    #[error("relation `{relation}` has entity type `{entity_type}`, which Cedar does not allow")]
+    EntityType {
+        /// The relation.
+        relation: RelationName,
+        /// The name that it was given.
+        entity_type: String,
+    },
+    /// Cedar refuses the schema derived from the catalog.
+    #[error("the schema derived from the catalog is not valid: {0}")]
+    Schema(String),
+    /// A filter column that no relation has.
+    #[error("no relation has the column `{column}` that `{setting}` names")]
+    FilterColumnMissing {
+        /// `tenant_filter_column` or `scope_filter_column`.
+        setting: &'static str,
+        /// The column.
+        column: String,
+    },
+    /// A filter column whose type cannot equal the ids it is compared with.
+    #[error(
+        "`{setting}` names column `{column}`, which has type `{found}` in relation `{relation}` and cannot hold {ids}"
+    )]
+    FilterColumnType {
+        /// `tenant_filter_column` or `scope_filter_column`.
+        setting: &'static str,
+        /// The relation.
+        relation: RelationName,
+        /// The column.
+        column: ColumnName,
+        /// The column's type.
+        found: &'static str,
+        /// What it would have to hold.
+        ids: String,
+    },
+    /// A scope column is set and nothing filters by it.
+    #[error("`scope_filter_column` is set, but no policy reads `principal.scope`")]
+    ScopeUnused,
+    /// Not Cedar.
+    #[error("{0}")]
+    Syntax(String),
+    /// A policy without `@id`.
+    #[error("a policy has no `@id`")]
+    MissingId,
+    /// Two policies of one `@id`.
+    #[error("the `@id` is taken by the policy at {first}")]
+    DuplicateId {
+        /// File and line of the first policy.
+        first: String,
+    },
+    /// A policy with slots.
+    #[error("a template is not a policy: nothing links it")]
+    Template,
+    /// Cedar's strict validation against the derived schema.
+    #[error("{0}")]
+    Invalid(String),
+    /// A policy that no row of any relation can satisfy.
+    #[error("the policy can never apply")]
+    Impossible,
+    /// Text that does not read as it is evaluated.
+    #[error("{0}")]
+    Deceptive(String),
+    /// A construct that has no exact filter.
+    #[error("`{shown}` {construct}, which cannot be expressed exactly as a filter")]
+    Inexpressible {
+        /// The construct as Cedar prints it.
+        shown: String,
+        /// What it is.
+        construct: Construct,
+    },
+}
+
+impl Reason {
+    /// What to change, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::DatabaseId(_)
+            | Self::Unreadable(_)
+            | Self::Settings(_)
+            | Self::Catalog(_)
+            | Self::Schema(_)
+            | Self::Syntax(_)
+            | Self::Invalid(_) => None,
+            Self::NoRelations => Some("run `dialektai pull`".to_owned()),
+            Self::EntityType { .. } => {
+                Some("set `entity_type` to ASCII letters, digits and `_`".to_owned())
+            }
+            Self::FilterColumnMissing { .. } => {
+                Some("the name is compared in the database's own spelling".to_owned())
+            }
+            Self::FilterColumnType { setting, .. } => Some(match *setting {
+                "tenant_filter_column" => {
+                    format!("`tenant_id_type` is one of {}", tenant_id_types())
+                }
+                _ => "scopes are strings".to_owned(),
+            }),
+            Self::ScopeUnused => Some(
+                "add a `forbid` that compares `principal.scope`, or remove the setting".to_owned(),
+            ),
+            Self::MissingId => Some("write `@id(\"a-unique-name\")` before it".to_owned()),
+            Self::DuplicateId { .. } => Some("give each policy a name of its own".to_owned()),
+            Self::Template => Some("write `principal` and `resource` without slots".to_owned()),
+            Self::Impossible => Some(
+                "a column or relation may be misspelt, as `has` is false where there is none"
+                    .to_owned(),
+            ),
+            Self::Deceptive(_) => Some("write the characters as `\\u{..}` escapes".to_owned()),
+            Self::Inexpressible { construct, .. } => Some(construct.hint().to_owned()),
+        }
+    }
+}
+
+fn tenant_id_types() -> String {
+    let names = [TenantIdType::Integer, TenantIdType::Uuid, TenantIdType::String]
+        .map(|id_type| format!("`{}`", id_type.name()));
+    names.join(", ")
+}
+
+/// The line and the last sentence of a message of the `toml` crate, which draws a picture of the place.
+pub(super) fn toml_place(message: &str) -> (Option<usize>, String) {
+    let line = message.split_once("at line ").and_then(|(_, rest)| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    });
+    let sentence = message.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or(message);
+    (line, sentence.trim().to_owned())
+}

@@ -1,0 +1,267 @@
+//! Composition: an intent written as one plain `SELECT`, the way a person would.
+
+use crate::catalog::{Column, ColumnName, ColumnType, Relation};
+use crate::guard::sql::Dialect;
+use crate::predicate::CmpOp;
+
+use super::intent::{Condition, Function, Group, Intent, Literal, Order, Place, Selection, Test};
+use super::lexicon::{Lexicon, Link};
+use super::quote::{identifier, literal};
+
+/// Writes an intent as SQL.
+pub(super) fn compose(intent: &Intent<'_>, lexicon: &Lexicon<'_>, dialect: Dialect) -> String {
+    let writer = Writer { lexicon, dialect };
+    match intent {
+        Intent::Overview(relations) => writer.overview(relations),
+        Intent::List { selection, columns, order, limit } => {
+            writer.list(selection, columns, order.as_ref(), *limit)
+        }
+        Intent::Count { selection, group } => {
+            writer.numbers("count(*)", "count".to_owned(), selection, group.as_ref(), false)
+        }
+        Intent::Aggregate { function, column, selection, group } => {
+            let prefix = function.word(column);
+            let function = match function {
+                Function::Sum => "sum",
+                Function::Average => "avg",
+                Function::Minimum => "min",
+                Function::Maximum => "max",
+            };
+            let joined = matches!(group, Some(Group::Link(_)));
+            let argument = column_name(selection.relation, column, joined);
+            let value = format!("{function}({argument})");
+            let name = format!("{prefix}_{}", column.name);
+            writer.numbers(&value, name, selection, group.as_ref(), column.nullable)
+        }
+    }
+}
+
+struct Writer<'a, 'c> {
+    lexicon: &'a Lexicon<'c>,
+    dialect: Dialect,
+}
+
+impl Writer<'_, '_> {
+    fn overview(&self, relations: &[&Relation]) -> String {
+        let queries: Vec<String> = relations
+            .iter()
+            .enumerate()
+            .map(|(at, relation)| {
+                let name = literal(&Literal::Text(relation.name.name.clone()));
+                // The first query names the columns of them all.
+                let (as_name, as_count) =
+                    if at == 0 { (" AS name", " AS count") } else { ("", "") };
+                format!(
+                    "SELECT {name}{as_name}, count(*){as_count} FROM {}",
+                    self.relation(relation)
+                )
+            })
+            .collect();
+        queries.join(" UNION ALL ")
+    }
+
+    fn list(
+        &self,
+        selection: &Selection<'_>,
+        columns: &[&Column],
+        order: Option<&Order<'_>>,
+        limit: Option<u32>,
+    ) -> String {
+        let relation = selection.relation;
+        let names: Vec<String> =
+            columns.iter().map(|column| identifier(column.name.as_str())).collect();
+        let what = if names.is_empty() { "*".to_owned() } else { names.join(", ") };
+        let from = self.relation(relation);
+        let conditions = self.conditions(selection, false);
+        let order = order.map(|order| order_by(relation, order)).unwrap_or_default();
+        let limit = limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
+        format!("SELECT {what} FROM {from}{conditions}{order}{limit}")
+    }
+
+    /// One number, or one for each group, the largest first.
+    fn numbers(
+        &self,
+        value: &str,
+        name: String,
+        selection: &Selection<'_>,
+        group: Option<&Group<'_>>,
+        nullable: bool,
+    ) -> String {
+        let relation = selection.relation;
+        let from = self.relation(relation);
+        let (label, label_name, keys, join) = match group {
+            None => {
+                let conditions = self.conditions(selection, false);
+                return format!("SELECT {value} AS {} FROM {from}{conditions}", identifier(&name));
+            }
+            Some(Group::Column(column)) => {
+                let label = identifier(column.name.as_str());
+                (label.clone(), column.name.as_str(), label, String::new())
+            }
+            Some(Group::Link(link)) => {
+                let label = column_name(link.target, link.label, true);
+                // Two rows of one name are two groups.
+                let mut keys: Vec<String> =
+                    link.on.iter().map(|(theirs, _)| qualified(link.target, theirs)).collect();
+                keys.push(label.clone());
+                let as_noun = format!("{label} AS {}", identifier(&link.noun));
+                (as_noun, link.noun.as_str(), keys.join(", "), self.join(relation, link))
+            }
+        };
+        let name = if name == label_name { format!("{name}_value") } else { name };
+        let (name, label_name) = (identifier(&name), identifier(label_name));
+        let conditions = self.conditions(selection, !join.is_empty());
+        let nulls = if nullable { " NULLS LAST" } else { "" };
+        format!(
+            "SELECT {label}, {value} AS {name} FROM {from}{join}{conditions} GROUP BY {keys} \
+             ORDER BY {name} DESC{nulls}, {label_name}"
+        )
+    }
+
+    /// An outer join, so that rows whose key names nothing readable are still counted.
+    fn join(&self, relation: &Relation, link: &Link<'_>) -> String {
+        let on: Vec<String> = link
+            .on
+            .iter()
+            .chain(&link.tenant)
+            .map(|(theirs, ours)| {
+                let theirs = qualified(link.target, theirs);
+                format!("{theirs} = {}", qualified(relation, ours))
+            })
+            .collect();
+        format!(" LEFT JOIN {} ON {}", self.relation(link.target), on.join(" AND "))
+    }
+
+    fn relation(&self, relation: &Relation) -> String {
+        let name = identifier(&relation.name.name);
+        if self.lexicon.is_default_schema(relation) {
+            name
+        } else {
+            format!("{}.{name}", identifier(&relation.name.schema))
+        }
+    }
+
+    fn conditions(&self, selection: &Selection<'_>, joined: bool) -> String {
+        let written = |condition: &Condition<'_>| {
+            let name = column_name(selection.relation, condition.column, joined);
+            self.test(&name, condition)
+        };
+        let tests: Vec<String> = selection.conditions.iter().map(written).collect();
+        if tests.is_empty() { String::new() } else { format!(" WHERE {}", tests.join(" AND ")) }
+    }
+
+    fn test(&self, name: &str, condition: &Condition<'_>) -> String {
+        let column = condition.column;
+        match &condition.test {
+            Test::Compare(CmpOp::Ne, value) if column.nullable => {
+                format!("({name} <> {} OR {name} IS NULL)", literal(value))
+            }
+            Test::Compare(op, value) => format!("{name} {} {}", comparison(*op), literal(value)),
+            Test::OneOf(values) => {
+                let values: Vec<String> = values.iter().map(literal).collect();
+                format!("{name} IN ({})", values.join(", "))
+            }
+            Test::Between(low, high) => {
+                format!("{name} BETWEEN {} AND {}", literal(low), literal(high))
+            }
+            Test::Within { from, before, negated } => {
+                within(name, column, from.as_ref(), before.as_ref(), *negated)
+            }
+            Test::Like(place, piece) => self.like(name, *place, piece),
+            Test::Empty { negated } => {
+                let text = column.column_type == ColumnType::Text;
+                match (text, column.nullable, negated) {
+                    (true, true, false) => format!("({name} IS NULL OR {name} = '')"),
+                    (true, false, false) => format!("{name} = ''"),
+                    (true, _, true) => format!("{name} <> ''"),
+                    (false, _, false) => format!("{name} IS NULL"),
+                    (false, _, true) => format!("{name} IS NOT NULL"),
+                }
+            }
+            Test::Null { negated: false } => format!("{name} IS NULL"),
+            Test::Null { negated: true } => format!("{name} IS NOT NULL"),
+        }
+    }
+
+    /// A search that ignores case: SQLite's LIKE does, PostgreSQL's has a name of its own.
+    fn like(&self, name: &str, place: Place, piece: &str) -> String {
+        const ESCAPE: char = '!';
+        let special = piece.contains(['%', '_', '\\']);
+        let mut pattern = String::new();
+        for c in piece.chars() {
+            if special && matches!(c, '%' | '_' | ESCAPE) {
+                pattern.push(ESCAPE);
+            }
+            pattern.push(c);
+        }
+        let pattern = match place {
+            Place::Anywhere => format!("%{pattern}%"),
+            Place::Start => format!("{pattern}%"),
+            Place::End => format!("%{pattern}"),
+        };
+        let like = match self.dialect {
+            Dialect::Sqlite => "LIKE",
+            Dialect::Postgresql => "ILIKE",
+        };
+        let escape = if special { format!(" ESCAPE '{ESCAPE}'") } else { String::new() };
+        format!("{name} {like} {}{escape}", literal(&Literal::Text(pattern)))
+    }
+}
+
+fn column_name(relation: &Relation, column: &Column, joined: bool) -> String {
+    if joined { qualified(relation, &column.name) } else { identifier(column.name.as_str()) }
+}
+
+/// Never with the schema: a link's two relations differ in name.
+fn qualified(relation: &Relation, column: &ColumnName) -> String {
+    format!("{}.{}", identifier(&relation.name.name), identifier(column.as_str()))
+}
+
+fn within(
+    name: &str,
+    column: &Column,
+    from: Option<&Literal>,
+    before: Option<&Literal>,
+    negated: bool,
+) -> String {
+    match (from, before, negated) {
+        (Some(from), Some(before), false) => {
+            format!("{name} >= {} AND {name} < {}", literal(from), literal(before))
+        }
+        (Some(from), Some(before), true) => {
+            let missing =
+                if column.nullable { format!(" OR {name} IS NULL") } else { String::new() };
+            format!("({name} < {} OR {name} >= {}{missing})", literal(from), literal(before))
+        }
+        (Some(from), None, _) => format!("{name} >= {}", literal(from)),
+        (None, Some(before), _) => format!("{name} < {}", literal(before)),
+        (None, None, _) => format!("{name} IS NOT NULL"),
+    }
+}
+
+fn comparison(op: CmpOp) -> &'static str {
+    match op {
+        CmpOp::Eq => "=",
+        CmpOp::Ne => "<>",
+        CmpOp::Lt => "<",
+        CmpOp::Le => "<=",
+        CmpOp::Gt => ">",
+        CmpOp::Ge => ">=",
+    }
+}
+
+/// The order, with the primary key last so that equal rows come in one order only. Rows without a value come last in
+/// both directions; where there are none the words for it are left out.
+fn order_by(relation: &Relation, order: &Order<'_>) -> String {
+    let mut keys = Vec::new();
+    if let Some(column) = order.column {
+        let direction = if order.descending { " DESC" } else { "" };
+        let nulls = if column.nullable { " NULLS LAST" } else { "" };
+        keys.push(format!("{}{direction}{nulls}", identifier(column.name.as_str())));
+    }
+    let ordered = order.column.map(|column| &column.name);
+    for key in relation.primary_key.iter().filter(|key| Some(*key) != ordered) {
+        keys.push(identifier(key.as_str()));
+    }
+    if keys.is_empty() { String::new() } else { format!(" ORDER BY {}", keys.join(", ")) }
+}

@@ -1,0 +1,8 @@
+//! Integration tests: one binary, one module for each thing that is tested.
+#![cfg(test)]
+
+mod world;
+mod commute;
+mod demo;
+mod policy_oracle;
+mod questions;

@@ -1,0 +1,170 @@
+//! The demo database as the oracles see it: shared by all tenants, and cut down to what one principal may read.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use dialektai::catalog::{CedarType, Relation};
+use dialektai::guard::sql::SelectSql;
+use dialektai::identity::{Principal, TenantId};
+use dialektai::policy::Database;
+use dialektai::predicate::{Row, Value};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions as _, Row as _, SqlSafeStr as _, TypeInfo as _, ValueRef as _};
+
+/// The folder of the repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub(crate) fn demo() -> Database {
+    Database::load(&root().join("policies/demo")).unwrap()
+}
+
+pub(crate) fn principal(tenant: i64, scope: Option<&str>) -> Principal {
+    Principal { tenant: Some(TenantId::Integer(tenant)), scope: scope.map(|scope| scope.parse().unwrap()) }
+}
+
+/// Callers that differ in what they may read: the documented tenant with and without a scope, its neighbours, and a
+/// tenant that does not exist.
+pub(crate) fn principals() -> Vec<Principal> {
+    vec![
+        principal(82, None),
+        principal(82, Some("user-john-456")),
+        principal(7, None),
+        principal(99, None),
+        principal(9_007_199_254_740_993, None),
+        principal(5_309, Some("nobody")),
+        principal(1, None),
+    ]
+}
+
+/// A fresh copy of the shared database, in memory.
+pub(crate) async fn shared() -> SqliteConnection {
+    let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(false);
+    let mut connection = options.connect().await.unwrap();
+    for file in ["schema.sql", "seed.sql"] {
+        let text = std::fs::read_to_string(root().join("fixtures/demo").join(file)).unwrap();
+        execute(&mut connection, &text).await;
+    }
+    connection
+}
+
+/// `D|p`: the database that holds only the rows that Cedar's own authorizer permits.
+pub(crate) async fn restricted(database: &Database, principal: &Principal) -> SqliteConnection {
+    let mut connection = shared().await;
+    for relation in &database.catalog.relations {
+        let kept = permitted(&mut connection, database, principal, relation).await;
+        let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
+        let sql = format!("DELETE FROM {} WHERE rowid NOT IN ({})", relation.name.name, kept.join(","));
+        execute(&mut connection, &sql).await;
+    }
+    connection
+}
+
+/// The rowids that Cedar's own authorizer permits.
+pub(crate) async fn permitted(
+    connection: &mut SqliteConnection,
+    database: &Database,
+    principal: &Principal,
+    relation: &Relation,
+) -> BTreeSet<i64> {
+    let rows = entities(connection, relation).await;
+    let allowed = rows.iter().filter(|(_, key, row)| database.is_authorized(principal, &relation.name, key, row));
+    allowed.map(|(rowid, _, _)| *rowid).collect()
+}
+
+/// Every row of a relation as policies see it: rowid, primary key as text, attributes.
+pub(crate) async fn entities(connection: &mut SqliteConnection, relation: &Relation) -> Vec<(i64, String, Row)> {
+    let key = relation.primary_key.first().map_or("rowid", |key| key.as_str());
+    let sql = format!("SELECT rowid, CAST({key} AS TEXT), * FROM {}", relation.name.name);
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).fetch_all(connection).await.unwrap();
+    rows.iter()
+        .map(|row| {
+            let mut attributes = Row::new();
+            for (index, column) in relation.columns.iter().enumerate() {
+                let raw = row.try_get_raw(index + 2).unwrap();
+                if raw.is_null() {
+                    continue;
+                }
+                let value = match column.column_type.cedar() {
+                    None => continue,
+                    Some(CedarType::Long) => Value::Long(row.get_unchecked(index + 2)),
+                    Some(CedarType::String) => Value::String(row.get_unchecked(index + 2)),
+                    Some(CedarType::Bool) => Value::Bool(row.get_unchecked::<i64, _>(index + 2) == 1),
+                    Some(CedarType::Datetime) => {
+                        Value::Datetime(milliseconds(&row.get_unchecked::<String, _>(index + 2)))
+                    }
+                };
+                attributes.insert(column.name.clone(), value);
+            }
+            (row.get_unchecked(0), row.get_unchecked(1), attributes)
+        })
+        .collect()
+}
+
+/// Milliseconds since 1970 of `YYYY-MM-DD[ HH:MM:SS[.fff]]`, by counting days one year after another.
+fn milliseconds(text: &str) -> i64 {
+    let number = |range: std::ops::Range<usize>| text.get(range).map_or(0, |part| part.parse::<i64>().unwrap());
+    let leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let (year, month, day) = (number(0..4), number(5..7), number(8..10));
+    let mut days = day - 1;
+    for earlier in 1..month {
+        days += match earlier {
+            2 => 28 + i64::from(leap(year)),
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+    }
+    days += if year >= 1970 {
+        (1970..year).map(|year| 365 + i64::from(leap(year))).sum()
+    } else {
+        -(year..1970).map(|year| 365 + i64::from(leap(year))).sum::<i64>()
+    };
+    let seconds = (number(11..13) * 60 + number(14..16)) * 60 + number(17..19);
+    (days * 86_400 + seconds) * 1_000 + number(20..23)
+}
+
+pub(crate) async fn execute(connection: &mut SqliteConnection, sql: &str) {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned()).into_sql_str()).execute(connection).await.unwrap();
+}
+
+/// A query's rows, each value with its storage class; or that it failed.
+pub(crate) type Outcome = Result<Vec<Vec<String>>, String>;
+
+/// Runs text as it is.
+pub(crate) async fn run_text(connection: &mut SqliteConnection, sql: &str) -> Outcome {
+    let rows = sqlx::query(AssertSqlSafe(sql.to_owned()).into_sql_str()).fetch_all(connection).await;
+    outcome(rows)
+}
+
+/// Runs a guarded query with its binds.
+pub(crate) async fn run_guarded(connection: &mut SqliteConnection, query: &SelectSql) -> Outcome {
+    let mut prepared = sqlx::query(AssertSqlSafe(query.text().to_owned()).into_sql_str());
+    for bind in query.binds() {
+        prepared = match bind {
+            Value::Long(value) | Value::Datetime(value) => prepared.bind(*value),
+            Value::String(value) => prepared.bind(value.clone()),
+            Value::Bool(value) => prepared.bind(*value),
+        };
+    }
+    outcome(prepared.fetch_all(connection).await)
+}
+
+fn outcome(rows: Result<Vec<SqliteRow>, sqlx::Error>) -> Outcome {
+    let rows = rows.map_err(|error| error.to_string())?;
+    Ok(rows.iter().map(|row| row.columns().iter().map(|column| shown(row, column.ordinal())).collect()).collect())
+}
+
+fn shown(row: &SqliteRow, index: usize) -> String {
+    let raw = row.try_get_raw(index).unwrap();
+    if raw.is_null() {
+        return "NULL".to_owned();
+    }
+    let class = raw.type_info().name().to_owned();
+    match class.as_str() {
+        "INTEGER" | "BOOLEAN" => format!("{}", row.get_unchecked::<i64, _>(index)),
+        "REAL" => format!("{:?}", row.get_unchecked::<f64, _>(index)),
+        "BLOB" => format!("x{:?}", row.get_unchecked::<Vec<u8>, _>(index)),
+        _ => format!("{class} {:?}", row.get_unchecked::<String, _>(index)),
+    }
+}
