@@ -31,6 +31,7 @@ pub(super) fn resolve(
         scopes: Vec::new(),
         nesting: 0,
         hazard: None,
+        innermost: None,
     };
     resolver.query(query)?;
     Ok(resolver.hazard)
@@ -47,6 +48,8 @@ struct Resolver<'a> {
     /// 0 in the outermost query and the arms of its set operations.
     nesting: usize,
     hazard: Option<&'static str>,
+    /// The innermost scope, counted from the outside, of the columns seen since an aggregate began.
+    innermost: Option<usize>,
 }
 
 type Resolved<T> = Result<T, Refusal>;
@@ -386,12 +389,22 @@ impl Resolver<'_> {
             return Ok(());
         }
         self.scopes.push(scope.clone());
-        for join in from.iter_mut().flat_map(|item| &mut item.joins) {
+        for (index, item) in from.iter_mut().enumerate() {
+            self.late_item(item, index == 0)?;
+        }
+        self.scopes.pop();
+        Ok(())
+    }
+
+    fn late_item(&mut self, item: &mut FromItem, first: bool) -> Resolved<()> {
+        if let (Factor::Nested { from, alias: None }, true) = (&mut item.relation, first) {
+            self.late_item(from, true)?;
+        }
+        for join in &mut item.joins {
             if let JoinConstraint::On(on) = &mut join.constraint {
                 self.condition(on, &[])?;
             }
         }
-        self.scopes.pop();
         Ok(())
     }
 
@@ -459,7 +472,11 @@ impl Resolver<'_> {
             Factor::Nested { from, alias } => {
                 let mut inner = Scope::default();
                 self.from_item(from, &mut inner)?;
-                self.late_conditions(std::slice::from_mut(from), &inner)?;
+                // SQLite drops the parentheses around a join that stands first and has no alias; any other is a
+                // subquery with a FROM clause of its own.
+                if alias.is_some() || !before.bindings.is_empty() {
+                    self.late_conditions(std::slice::from_mut(from), &inner)?;
+                }
                 match alias {
                     // An aliased join hides the names inside it.
                     Some(alias) => {

@@ -39,6 +39,8 @@ pub(super) struct Generator {
     tables: Vec<&'static str>,
     ctes: Vec<Source>,
     fresh: usize,
+    /// Whether columns are written with their table: SQLite looks for the names of an ON clause also to its right.
+    qualified: bool,
 }
 
 use Ty::{Big, Int, Real, Text};
@@ -96,7 +98,7 @@ fn columns(table: &str) -> Vec<Col> {
 impl Generator {
     /// `tables` are the relations that the caller may read; others would only be refused.
     pub(super) fn new(seed: u64, tables: Vec<&'static str>) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), tables, ctes: Vec::new(), fresh: 0 }
+        Self { rng: ChaCha8Rng::seed_from_u64(seed), tables, ctes: Vec::new(), fresh: 0, qualified: false }
     }
 
     /// One query.
@@ -173,13 +175,11 @@ impl Generator {
             // Its own name is in scope inside it, and SQLite calls that circular.
             self.ctes.push(Source { alias: name.clone(), cols: Vec::new(), keyed: false });
             let own = self.ctes.len() - 1;
-            let (query, mut cols) = if recursive && self.chance(60) {
-                self.recursive(&name, depth)
-            } else {
-                self.full(depth - 1, outer, None)
-            };
+            let steps = recursive && self.chance(60);
+            let (query, mut cols) =
+                if steps { self.recursive(&name, depth) } else { self.full(depth - 1, outer, None) };
             let mut list = String::new();
-            if self.chance(40) {
+            if !steps && self.chance(40) {
                 for col in &mut cols {
                     col.name = self.name("k");
                 }
@@ -224,7 +224,8 @@ impl Generator {
                     self.select(depth - 1, outer, Some(&types)).0
                 };
                 // The parser reads INTERSECT as binding tighter, and the guard refuses what SQLite reads otherwise.
-                let op = if op == "INTERSECT" && sql.contains(" UNION ") { "EXCEPT" } else { op };
+                let mixed = sql.contains(" UNION ") || sql.contains(" EXCEPT ");
+                let op = if op == "INTERSECT" && mixed { "EXCEPT" } else { op };
                 sql = format!("{sql} {op} {right}");
             }
             return (sql, cols);
@@ -404,12 +405,14 @@ impl Generator {
                 _ => {
                     let kind = *self.pick(&["JOIN", "INNER JOIN", "LEFT JOIN", "LEFT OUTER JOIN", "RIGHT JOIN", "FULL JOIN"]);
                     let ty = *self.pick(&[Int, Int, Text]);
+                    self.qualified = self.chance(95);
                     let (left_key, right_key) = (self.column(ty, &sources), self.column(ty, &added));
                     let extra = if self.chance(25) {
                         format!(" AND {}", self.condition(1, &scope))
                     } else {
                         String::new()
                     };
+                    self.qualified = false;
                     sql.push_str(&format!(" {kind} {right} ON {left_key} = {right_key}{extra}"));
                 }
             }

@@ -211,10 +211,19 @@ impl Resolver<'_> {
             return Err(functions::unknown(name));
         };
         let aggregates = rule.aggregates(args) || over.is_some();
+        let seen_before = self.innermost.take();
         let mut parts = match args {
             Arguments::Star => Vec::new(),
             Arguments::List(args) => self.parts(args, aliases)?,
         };
+        if rule.aggregates(args) && self.innermost.is_some_and(|scope| scope + 1 < self.scopes.len()) {
+            // By the standard it belongs to the outer query, and engines differ on when they follow that.
+            return Err(Refusal::unsupported(
+                "an aggregate over columns of an outer query only",
+                "aggregate in the query that reads the table",
+            ));
+        }
+        self.innermost = self.innermost.max(seen_before);
         let call = Dialect::call(rule, &parts);
         for item in order_by.iter_mut().chain(within_group) {
             parts.push(self.part(&mut item.expr, aliases)?);
@@ -261,7 +270,7 @@ impl Resolver<'_> {
     }
 
     /// Innermost scope first; in each, columns before the result columns that the dialect lets be named there.
-    fn column(&self, parts: &mut Vec<Name>, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
+    fn column(&mut self, parts: &mut Vec<Name>, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
         let Some((name, table)) = parts.split_last() else {
             return Err(scope::unknown_column(parts));
         };
@@ -273,6 +282,7 @@ impl Resolver<'_> {
             };
             if let Found::Column { parts: resolved, analysis } = found {
                 let written = !table.is_empty();
+                self.innermost = self.innermost.max(self.scopes.len().checked_sub(depth + 1));
                 *parts = if written { resolved } else { self.spelled(resolved, depth) };
                 return Ok(analysis);
             }

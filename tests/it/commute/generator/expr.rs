@@ -19,7 +19,7 @@ impl Generator {
         let (alias, name) = self.pick(&found).clone();
         let unique = scope.iter().flat_map(|source| &source.cols).filter(|col| col.name == name).count() == 1;
         // Columns that USING merged are out of scope here, but not for the engine.
-        if unique && name != "customer_id" && self.chance(35) { name } else { format!("{alias}.{name}") }
+        if unique && !self.qualified && name != "customer_id" && self.chance(35) { name } else { format!("{alias}.{name}") }
     }
 
     fn literal(&mut self, ty: Ty) -> String {
