@@ -103,7 +103,8 @@ impl Record {
             target: TARGET,
             request_id = self.request_id,
             key_id = self.key_id,
-            tenant = tenant.map(tracing::field::display),
+            // As a string, which the human format quotes: a tenant's name must not pass for further fields.
+            tenant = tenant.map(ToString::to_string),
             scope = scope.map(ScopeId::as_str),
             database = self.database.as_ref().map(DatabaseId::as_str),
             policy_version = self.policy_version,
@@ -124,5 +125,109 @@ impl Drop for Record {
         if !self.closed {
             self.write("abandoned", None, None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+    use crate::identity::TenantId;
+
+    /// What a subscriber wrote.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Written {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    fn events(body: impl FnOnce()) -> Vec<serde_json::Value> {
+        let written = Written::default();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(written.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, body);
+        let bytes = written.0.lock().unwrap().clone();
+        let lines = String::from_utf8(bytes).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn record() -> Record {
+        let mut record = Record::begin("r1");
+        record.key_id = Some("key_1".to_owned());
+        let scope = "user-john-456".parse().unwrap();
+        record.principal =
+            Some(Principal { tenant: Some(TenantId::Integer(82)), scope: Some(scope) });
+        record.database = Some("demo".parse().unwrap());
+        record.policy_version = Some("v1".to_owned());
+        record.question = Some("Show my tasks".to_owned());
+        record.query_before = Some("SELECT * FROM tasks".to_owned());
+        record.query_after = Some("SELECT * FROM tasks WHERE customer_id = ?1".to_owned());
+        record
+    }
+
+    #[test]
+    fn an_event_holds_the_whole_decision() {
+        let events = events(|| record().close(Outcome::Answered { rows: 3 }));
+        let [event] = events.as_slice() else { panic!("one event: {events:?}") };
+        for (field, expected) in [
+            ("target", "dialektai::audit"),
+            ("request_id", "r1"),
+            ("key_id", "key_1"),
+            ("tenant", "82"),
+            ("scope", "user-john-456"),
+            ("database", "demo"),
+            ("policy_version", "v1"),
+            ("question", "Show my tasks"),
+            ("query_before", "SELECT * FROM tasks"),
+            ("query_after", "SELECT * FROM tasks WHERE customer_id = ?1"),
+            ("outcome", "answered"),
+        ] {
+            assert_eq!(event[field], expected, "{field}");
+        }
+        assert_eq!(event["row_count"], 3);
+        assert!(event["elapsed_ms"].is_u64());
+        assert!(event.get("code").is_none());
+    }
+
+    #[test]
+    fn every_way_out_is_recorded_once() {
+        let events = events(|| {
+            record().close(Outcome::Refused { code: "unsupported" });
+            record().close(Outcome::Denied { code: "tenant_required" });
+            record().close(Outcome::Failed { code: "query_timeout" });
+            record().close(Outcome::NotUnderstood);
+            record().close(Outcome::Guarded);
+            drop(record());
+        });
+        let outcomes: Vec<&str> =
+            events.iter().map(|event| event["outcome"].as_str().unwrap()).collect();
+        assert_eq!(
+            outcomes,
+            ["refused", "denied", "failed", "not_understood", "guarded", "abandoned"]
+        );
+        assert_eq!(events[0]["code"], "unsupported");
     }
 }

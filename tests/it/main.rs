@@ -3,6 +3,9 @@
 
 mod world;
 mod commute;
+mod cli;
 mod demo;
+mod engine;
+mod http;
 mod policy_oracle;
 mod questions;
