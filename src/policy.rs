@@ -51,6 +51,7 @@ pub struct Database {
 
 /// The policies under their `@id`s, sorted by what they can apply to: asking every policy about every relation would
 /// make the work for one principal their product.
+#[derive(Default)]
 struct Rules {
     all: PolicySet,
     /// Policies whose scope does not name an entity type.
@@ -76,13 +77,13 @@ impl Database {
     /// Reads and checks a folder. Its name is the database id.
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
         let (id, sources) = load::read(folder)?;
-        load::load(id, &folder.display().to_string(), &sources)
+        on_a_big_stack(|| load::load(id, &folder.display().to_string(), &sources))
     }
 
     /// Checks texts that are already read, as if they were the files of `policies/<id>`.
     pub fn from_sources(id: DatabaseId, sources: &Sources) -> Result<Self, LoadError> {
         let folder = format!("policies/{id}");
-        load::load(id, &folder, sources)
+        on_a_big_stack(|| load::load(id, &folder, sources))
     }
 
     fn new(
@@ -117,7 +118,7 @@ impl Database {
                 let filter = evaluate::row_filter(&self.rules, &self.schema, relation, &caller)?;
                 Ok((relation.name.clone(), filter))
             });
-            Ok(Arc::new(filters.collect::<Result<PredicateSet, Unsupported>>()?))
+            on_a_big_stack(|| filters.collect::<Result<PredicateSet, Unsupported>>()).map(Arc::new)
         })
     }
 
@@ -155,7 +156,8 @@ pub struct Unsupported {
     pub construct: String,
 }
 
-/// Policies are as deep as their authors write them, and the walks over them are recursive.
+/// Policies are as deep as their length allows, and the walks over them are recursive: ours, and Cedar's own, which do
+/// not all look at the stack. The memory is used only as far as a walk goes.
 fn on_a_big_stack<R>(walk: impl FnOnce() -> R) -> R {
-    stacker::maybe_grow(128 * 1024, 1024 * 1024, walk)
+    stacker::grow(128 * 1024 * 1024, walk)
 }

@@ -88,20 +88,25 @@ impl Construct {
             Self::ExtensionCall => "compare the column itself with a constant",
             Self::RelatedRow => "rules over related rows are not supported yet",
             Self::SetOperation => "write one `contains` for each column",
-            Self::SetValue => "compare the columns one by one",
-            Self::Record => "compare the columns one by one",
+            Self::SetValue | Self::Record => "compare the columns one by one",
             Self::Tag => "rows have columns and no tags",
             Self::ConditionalOperand => "put the comparison into both branches of the `if`",
             Self::BooleanOperand => "join the conditions by `&&`, `||` and `!`",
-            Self::EntityLiteral => "write `resource == relation::\"key\"` with `resource` on the left",
-            Self::PrincipalId => "callers have no id: compare `principal.tenant` or `principal.scope`",
+            Self::EntityLiteral => {
+                "write `resource == relation::\"key\"` with `resource` on the left"
+            }
+            Self::PrincipalId => {
+                "callers have no id: compare `principal.tenant` or `principal.scope`"
+            }
             Self::KeylessRelation => "compare a column instead",
             Self::Hierarchy => "rows have no ancestors: write `resource == relation::\"key\"`",
             Self::ResourceValue => "name a column of the resource",
             Self::MixedColumns => "compare columns of one type",
             Self::UuidPattern => "compare the UUID as a whole, by `==`",
             Self::Slot => "write the value itself",
-            Self::Unknown => "write it with `==`, `<`, `like`, `has`, `contains`, `&&`, `||`, `!` and `if`",
+            Self::Unknown => {
+                "write it with `==`, `<`, `like`, `has`, `contains`, `&&`, `||`, `!` and `if`"
+            }
         }
     }
 }
@@ -138,14 +143,14 @@ fn relations_of<'a>(constraint: &ResourceConstraint, catalog: &'a Catalog) -> Ve
 /// The one entity type that a policy's scope allows, where it allows only one.
 pub(super) fn entity_type_of(constraint: &ResourceConstraint) -> Option<String> {
     match constraint {
-        ResourceConstraint::Any => None,
+        ResourceConstraint::Any
+        | ResourceConstraint::Eq(EntityOrSlot::Slot(_))
+        | ResourceConstraint::In(EntityOrSlot::Slot(_)) => None,
         ResourceConstraint::Is(entity_type) | ResourceConstraint::IsIn(entity_type, _) => {
             Some(entity_type.to_string())
         }
         ResourceConstraint::Eq(EntityOrSlot::Entity(uid))
         | ResourceConstraint::In(EntityOrSlot::Entity(uid)) => Some(uid.ty.to_string()),
-        ResourceConstraint::Eq(EntityOrSlot::Slot(_))
-        | ResourceConstraint::In(EntityOrSlot::Slot(_)) => None,
     }
 }
 
@@ -154,8 +159,8 @@ pub(super) fn reads_scope(policy: &Template) -> bool {
     policy.clauses().iter().any(|clause| {
         let (Clause::When(expr) | Clause::Unless(expr)) = clause;
         any(expr, &|expr| match expr {
-            Expr::GetAttr { expr, attr } => is_var(expr, Var::Principal) && attr == "scope",
-            Expr::HasAttr { expr, attrs } => is_var(expr, Var::Principal) && attrs.head == "scope",
+            Expr::GetAttr { expr, attr } => is_var(expr, &Var::Principal) && attr == "scope",
+            Expr::HasAttr { expr, attrs } => is_var(expr, &Var::Principal) && attrs.head == "scope",
             _ => false,
         })
     })
@@ -210,10 +215,6 @@ impl Check<'_> {
 
     /// An expression whose value is the truth of a filter.
     fn condition(&mut self, expr: &Expr) {
-        super::on_a_big_stack(|| self.condition_here(expr));
-    }
-
-    fn condition_here(&mut self, expr: &Expr) {
         if !mentions_resource(expr) {
             return self.constant(expr);
         }
@@ -230,7 +231,7 @@ impl Check<'_> {
             }
             Expr::GetAttr { .. } => self.operand(expr),
             Expr::HasAttr { expr: of, attrs } => {
-                if !is_var(of, Var::Resource) || !attrs.tail.is_empty() {
+                if !is_var(of, &Var::Resource) || !attrs.tail.is_empty() {
                     self.find(expr, Construct::RelatedRow);
                 }
             }
@@ -243,7 +244,7 @@ impl Check<'_> {
                 }
             }
             Expr::Is { expr: of, in_expr, .. } => {
-                if !is_var(of, Var::Resource) {
+                if !is_var(of, &Var::Resource) {
                     self.find(expr, Construct::RelatedRow);
                 }
                 if let Some(ancestors) = in_expr {
@@ -260,8 +261,10 @@ impl Check<'_> {
 
     fn binary(&mut self, whole: &Expr, op: BinaryOp, left: &Expr, right: &Expr) {
         match op {
-            BinaryOp::Eq | BinaryOp::NotEq if is_var(left, Var::Resource) => self.rows(right),
-            BinaryOp::Eq | BinaryOp::NotEq if is_var(right, Var::Resource) => self.rows(left),
+            BinaryOp::Eq | BinaryOp::NotEq | BinaryOp::In if is_var(left, &Var::Resource) => {
+                self.rows(right);
+            }
+            BinaryOp::Eq | BinaryOp::NotEq if is_var(right, &Var::Resource) => self.rows(left),
             BinaryOp::Eq
             | BinaryOp::NotEq
             | BinaryOp::Less
@@ -272,7 +275,6 @@ impl Check<'_> {
                 self.operand(right);
                 self.same_types(whole, left, right);
             }
-            BinaryOp::In if is_var(left, Var::Resource) => self.rows(right),
             BinaryOp::In => self.find(whole, Construct::Hierarchy),
             BinaryOp::Contains => {
                 match left {
@@ -370,15 +372,15 @@ pub(super) fn key_column(relation: &Relation) -> Option<&crate::catalog::Column>
 /// `resource.column`
 pub(super) fn column_name(expr: &Expr) -> Option<ColumnName> {
     match expr {
-        Expr::GetAttr { expr, attr } if is_var(expr, Var::Resource) => {
+        Expr::GetAttr { expr, attr } if is_var(expr, &Var::Resource) => {
             Some(ColumnName::new(attr.as_str()))
         }
         _ => None,
     }
 }
 
-pub(super) fn is_var(expr: &Expr, var: Var) -> bool {
-    matches!(expr, Expr::Var(found) if *found == var)
+pub(super) fn is_var(expr: &Expr, var: &Var) -> bool {
+    matches!(expr, Expr::Var(found) if found == var)
 }
 
 fn mentions_resource(expr: &Expr) -> bool {
@@ -434,9 +436,7 @@ fn operand_construct(expr: &Expr) -> Construct {
 
 /// Whether an expression or one beneath it is as asked.
 fn any(expr: &Expr, is: &dyn Fn(&Expr) -> bool) -> bool {
-    super::on_a_big_stack(|| {
-        is(expr) || children(expr).is_some_and(|parts| parts.into_iter().any(|part| any(part, is)))
-    })
+    is(expr) || children(expr).is_some_and(|parts| parts.into_iter().any(|part| any(part, is)))
 }
 
 /// The parts of an expression; `None` where the expression is of a kind that this version does not know.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use cedar_policy::pst::Clause;
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PartialEntities,
-    PartialEntityUid, PartialRequest, Policy, PolicyId, PolicySet, RestrictedExpression, Schema,
+    PartialEntityUid, PartialRequest, Policy, PolicyId, RestrictedExpression, Schema,
 };
 
 use crate::catalog::{PRINCIPAL_TYPE, Relation};
@@ -86,9 +86,8 @@ pub(super) fn row_filter(
     let mut permits = Vec::new();
     let mut forbids = Vec::new();
     for policies in std::iter::once(&rules.shared).chain(own) {
-        let response = policies
-            .tpe(&request, &entities, schema)
-            .map_err(|error| failed(error.to_string()))?;
+        let response =
+            policies.tpe(&request, &entities, schema).map_err(|error| failed(error.to_string()))?;
         // INVARIANT (a forbid that errors denies): Cedar itself would skip it.
         if response.true_forbids().next().is_some() || response.error_forbids().next().is_some() {
             return Ok(RowFilter::NoRows);
@@ -99,7 +98,8 @@ pub(super) fn row_filter(
             permits.push((rules.place(id), residual(response.get_policy(id), id, true, relation)?));
         }
         for id in response.residual_forbids() {
-            forbids.push((rules.place(id), residual(response.get_policy(id), id, false, relation)?));
+            forbids
+                .push((rules.place(id), residual(response.get_policy(id), id, false, relation)?));
         }
     }
     // Cedar's own sets have no order, and a filter must be the same each time.
@@ -129,28 +129,22 @@ fn residual(
     }
 }
 
-/// The policies that can say something about one relation, found without asking each.
 impl Rules {
-    pub(super) fn new(
-        policies: Vec<(Policy, Option<String>)>,
-    ) -> Result<Self, cedar_policy::PolicySetError> {
-        let mut rules = Self {
-            all: PolicySet::new(),
-            shared: PolicySet::new(),
-            by_entity_type: HashMap::new(),
-            places: HashMap::new(),
+    /// Adds a policy that applies to one entity type, or to all. Says why where Cedar refuses it; the rules are not to
+    /// be used then, as a forbid may be missing.
+    pub(super) fn add(
+        &mut self,
+        policy: &Policy,
+        entity_type: Option<String>,
+    ) -> Result<(), String> {
+        let place = self.places.len();
+        self.places.insert(policy.id().clone(), place);
+        let own = match entity_type {
+            Some(entity_type) => self.by_entity_type.entry(entity_type).or_default(),
+            None => &mut self.shared,
         };
-        for (place, (policy, entity_type)) in policies.into_iter().enumerate() {
-            rules.places.insert(policy.id().clone(), place);
-            rules.all.add(policy.clone())?;
-            match entity_type {
-                Some(entity_type) => {
-                    rules.by_entity_type.entry(entity_type).or_default().add(policy)?;
-                }
-                None => rules.shared.add(policy)?,
-            }
-        }
-        Ok(rules)
+        own.add(policy.clone()).map_err(|error| error.to_string())?;
+        self.all.add(policy.clone()).map_err(|error| error.to_string())
     }
 
     fn place(&self, id: &PolicyId) -> usize {

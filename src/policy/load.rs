@@ -1,12 +1,13 @@
 //! From texts to a [`Database`], or to everything that is wrong with them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
 use cedar_policy::pst::Template;
 use cedar_policy::{
-    Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator,
+    Policy, PolicyId, PolicySet, Schema, ValidationError, ValidationMode, ValidationWarning,
+    Validator,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -69,11 +70,7 @@ pub(super) fn read(folder: &Path) -> Result<(DatabaseId, Sources), LoadError> {
 }
 
 /// Checks texts that are already read; problems are placed in files of `folder`.
-pub(super) fn load(
-    id: DatabaseId,
-    folder: &str,
-    sources: &Sources,
-) -> Result<Database, LoadError> {
+pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Database, LoadError> {
     let mut problems = Vec::new();
     let settings = Settings::parse(&sources.settings);
     let catalog = Catalog::parse(&sources.catalog);
@@ -113,9 +110,7 @@ pub(super) fn load(
                     problems.extend(policies.validate(&schema));
                     if problems.is_empty() {
                         let scope_filters = scope_is_read;
-                        let rules = policies.into_rules().map_err(|reason| {
-                            LoadError::new(vec![in_file("*.cedar", None, reason)])
-                        })?;
+                        let rules = policies.rules()?;
                         let version = version(sources, &named);
                         return Ok(Database::new(
                             id,
@@ -205,22 +200,19 @@ impl<'a> Policies<'a> {
         for file in files {
             problems.extend(file.problems.iter().cloned());
             for source in &file.policies {
-                let mut id = None;
-                match &source.id {
-                    None => problems.push(file.problem(source, Reason::MissingId)),
-                    Some(name) => match places.get(name.as_str()) {
-                        Some(first) => {
-                            let reason = Reason::DuplicateId { first: first.clone() };
-                            problems.push(file.problem(source, reason));
-                        }
-                        None => {
-                            places.insert(name, file.place(source));
-                            id = Some(name.clone());
-                        }
-                    },
+                let id = source.id.as_ref().filter(|name| !places.contains_key(name.as_str()));
+                match (&source.id, source.id.as_ref().and_then(|name| places.get(name.as_str()))) {
+                    (None, _) => problems.push(file.problem(source, Reason::MissingId)),
+                    (Some(_), Some(first)) => {
+                        let reason = Reason::DuplicateId { first: first.clone() };
+                        problems.push(file.problem(source, reason));
+                    }
+                    (Some(name), None) => {
+                        places.insert(name, file.place(source));
+                    }
                 }
                 // A policy without an id of its own is still checked, under a name that no `@id` is.
-                let id = id.unwrap_or_else(|| format!("\n{}", loaded.len()));
+                let id = id.cloned().unwrap_or_else(|| format!("\n{}", loaded.len()));
                 let written = match source.policy.to_pst() {
                     Ok(policy) => Some(policy.body().clone()),
                     Err(error) => {
@@ -271,43 +263,54 @@ impl<'a> Policies<'a> {
             let place = (problem.file.clone(), problem.line, problem.policy.clone());
             found.entry(place).or_default().push(problem);
         };
+        let sentence = |id: &PolicyId, message: String| {
+            let prefix = format!("for policy `{id}`, ");
+            message.strip_prefix(&prefix).map(str::to_owned).unwrap_or(message)
+        };
+        let mut invalid = HashSet::new();
         for error in result.validation_errors() {
-            if let Some(loaded) = by_id.get(error.policy_id()) {
-                let prefix = format!("for policy `{}`, ", error.policy_id());
-                let message = error.to_string();
-                let message = message.strip_prefix(&prefix).unwrap_or(&message);
-                let reason = Reason::Invalid(message.to_owned());
-                report(loaded.file.problem_of(loaded.source, error, reason));
-            }
+            let Some(loaded) = by_id.get(error.policy_id()) else { continue };
+            invalid.insert(error.policy_id());
+            let message = sentence(error.policy_id(), error.to_string());
+            let reason = match error {
+                ValidationError::UnsafeOptionalAttributeAccess(_) => Reason::Unguarded(message),
+                _ => Reason::Invalid(message),
+            };
+            report(loaded.file.problem_of(loaded.source, error, reason));
         }
         for warning in result.validation_warnings() {
+            let Some(loaded) = by_id.get(warning.policy_id()) else { continue };
             let reason = match warning {
+                // An error says why already.
+                ValidationWarning::ImpossiblePolicy(_)
+                | ValidationWarning::InvalidActionApplication(_)
+                    if invalid.contains(warning.policy_id()) =>
+                {
+                    continue;
+                }
                 ValidationWarning::ImpossiblePolicy(_)
                 | ValidationWarning::InvalidActionApplication(_) => Reason::Impossible,
                 // Names in other scripts are names; what changes the order of reading is not.
                 ValidationWarning::MixedScriptString(_)
                 | ValidationWarning::MixedScriptIdentifier(_)
                 | ValidationWarning::ConfusableIdentifier(_) => continue,
-                other => Reason::Deceptive(other.to_string()),
+                other => Reason::Deceptive(sentence(other.policy_id(), other.to_string())),
             };
-            if let Some(loaded) = by_id.get(warning.policy_id()) {
-                report(loaded.file.problem_of(loaded.source, warning, reason));
-            }
+            report(loaded.file.problem_of(loaded.source, warning, reason));
         }
         found.into_values().filter_map(first_of).collect()
     }
 
-    fn into_rules(self) -> Result<Rules, Reason> {
-        let policies = self
-            .loaded
-            .into_iter()
-            .map(|loaded| {
-                let written = loaded.written.as_ref();
-                let entity_type = written.and_then(|written| entity_type_of(&written.resource));
-                (loaded.policy, entity_type)
-            })
-            .collect();
-        Rules::new(policies).map_err(|error| Reason::Syntax(error.to_string()))
+    fn rules(&self) -> Result<Rules, LoadError> {
+        let mut rules = Rules::default();
+        for Loaded { file, source, policy, written } in &self.loaded {
+            let entity_type =
+                written.as_ref().and_then(|written| entity_type_of(&written.resource));
+            rules.add(policy, entity_type).map_err(|error| {
+                LoadError::new(vec![file.problem(source, Reason::Invalid(error))])
+            })?;
+        }
+        Ok(rules)
     }
 }
 
@@ -317,7 +320,7 @@ fn first_of(mut problems: Vec<Problem>) -> Option<Problem> {
     problems.dedup();
     let others = problems.len().saturating_sub(1);
     let mut first = problems.into_iter().next()?;
-    if let Reason::Invalid(message) = &mut first.reason
+    if let Reason::Invalid(message) | Reason::Unguarded(message) = &mut first.reason
         && others > 0
     {
         message.push_str(&format!(" (and {others} more here)"));
@@ -340,5 +343,5 @@ fn version(sources: &Sources, policies: &[&(String, String)]) -> String {
         add(name);
         add(text);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", hash.finalize())
 }

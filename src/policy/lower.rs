@@ -65,10 +65,6 @@ impl<'a> Lowering<'a> {
         if self.steps.get() > MAX_STEPS {
             return Err(self.unsupported("more conditions than a filter may have"));
         }
-        super::on_a_big_stack(|| self.lower_here(expr, want))
-    }
-
-    fn lower_here(&self, expr: &Expr, want: bool) -> Result<RowFilter, Unsupported> {
         match expr {
             Expr::Literal(Literal::Bool(value)) => Ok(rows_if(*value == want)),
             Expr::ResidualError => Ok(RowFilter::NoRows),
@@ -87,20 +83,18 @@ impl<'a> Lowering<'a> {
             }
             Expr::BinaryOp { op, left, right } => self.binary(*op, left, right, want),
             Expr::GetAttr { .. } => match self.term(expr)? {
-                Term::Column(column) => {
-                    self.compare(column, CmpOp::Eq, Value::Bool(true), want)
-                }
+                Term::Column(column) => self.compare(column, CmpOp::Eq, Value::Bool(true), want),
                 Term::Constant(_) => Err(self.unsupported("a constant as a condition")),
             },
             Expr::HasAttr { expr, attrs } => {
-                if !is_var(expr, Var::Resource) || !attrs.tail.is_empty() {
+                if !is_var(expr, &Var::Resource) || !attrs.tail.is_empty() {
                     return Err(self.unsupported("`has` over something other than a column"));
                 }
                 Ok(self.has(&ColumnName::new(attrs.head.as_str()), want))
             }
             Expr::Like { expr, pattern } => self.like(expr, pattern, want),
             Expr::Is { expr, entity_type, in_expr } => {
-                if !is_var(expr, Var::Resource) {
+                if !is_var(expr, &Var::Resource) {
                     return Err(self.unsupported("`is` over something other than the resource"));
                 }
                 let is_type = entity_type.to_string() == self.relation.entity_type;
@@ -147,15 +141,15 @@ impl<'a> Lowering<'a> {
             BinaryOp::Greater => CmpOp::Gt,
             BinaryOp::GreaterEq => CmpOp::Ge,
             // Entity types have no parents in the derived schema, so `in` is equality.
-            BinaryOp::In if is_var(left, Var::Resource) => return self.row(right, want),
+            BinaryOp::In if is_var(left, &Var::Resource) => return self.row(right, want),
             BinaryOp::Contains => return self.contains(left, right, want),
             _ => return Err(self.unsupported("an operator that has no exact filter")),
         };
         match op {
-            CmpOp::Eq | CmpOp::Ne if is_var(left, Var::Resource) => {
+            CmpOp::Eq | CmpOp::Ne if is_var(left, &Var::Resource) => {
                 self.row(right, want == (op == CmpOp::Eq))
             }
-            CmpOp::Eq | CmpOp::Ne if is_var(right, Var::Resource) => {
+            CmpOp::Eq | CmpOp::Ne if is_var(right, &Var::Resource) => {
                 self.row(left, want == (op == CmpOp::Eq))
             }
             _ => self.compare_terms(&self.term(left)?, op, &self.term(right)?, want),
@@ -218,11 +212,9 @@ impl<'a> Lowering<'a> {
         let mut op = if want { op } else { op.negate() };
         let value = match (op, possible(column, value)) {
             (_, Possible::Value(value)) => value,
-            (CmpOp::Eq, Possible::Never) => return Ok(RowFilter::NoRows),
-            (CmpOp::Ne, Possible::Never) => return Ok(RowFilter::AllRows),
-            // No day lies between the midnight before and the instant, nor on the instant.
-            (CmpOp::Eq, Possible::DayBefore(_)) => return Ok(RowFilter::NoRows),
-            (CmpOp::Ne, Possible::DayBefore(_)) => return Ok(RowFilter::AllRows),
+            (CmpOp::Eq, Possible::Never | Possible::DayBefore(_)) => return Ok(RowFilter::NoRows),
+            (CmpOp::Ne, Possible::Never | Possible::DayBefore(_)) => return Ok(RowFilter::AllRows),
+            // No day begins after the midnight before and up to the instant.
             (CmpOp::Lt | CmpOp::Le, Possible::DayBefore(midnight)) => {
                 op = CmpOp::Le;
                 midnight
@@ -246,8 +238,9 @@ impl<'a> Lowering<'a> {
     /// Cedar orders integers and instants only; validation refuses the rest, and so does this.
     fn check_order(&self, column: &Column, op: CmpOp) -> Result<(), Unsupported> {
         match (op, column.column_type.cedar()) {
-            (CmpOp::Eq | CmpOp::Ne, Some(_))
-            | (_, Some(CedarType::Long | CedarType::Datetime)) => Ok(()),
+            (CmpOp::Eq | CmpOp::Ne, Some(_)) | (_, Some(CedarType::Long | CedarType::Datetime)) => {
+                Ok(())
+            }
             (_, Some(CedarType::String | CedarType::Bool) | None) => {
                 Err(self.unsupported("an order of values that have none"))
             }
@@ -269,17 +262,15 @@ impl<'a> Lowering<'a> {
                 Term::Column(_) => None,
             })
             .collect();
-        match (&operand, constants) {
-            (Term::Column(column), Some(values)) => Ok(membership(column, values, want)),
-            _ => {
-                let mut filter = rows_if(!want);
-                for member in &members {
-                    let equal = self.compare_terms(member, CmpOp::Eq, &operand, want)?;
-                    filter = if want { filter.or(equal) } else { filter.and(equal) };
-                }
-                Ok(filter)
-            }
+        if let (Term::Column(column), Some(values)) = (&operand, constants) {
+            return Ok(membership(column, values, want));
         }
+        let mut filter = rows_if(!want);
+        for member in &members {
+            let equal = self.compare_terms(member, CmpOp::Eq, &operand, want)?;
+            filter = if want { filter.or(equal) } else { filter.and(equal) };
+        }
+        Ok(filter)
     }
 
     /// `resource ==` or `resource in`: the row with this key, or with one of these.
@@ -346,14 +337,16 @@ impl<'a> Lowering<'a> {
 
     fn term(&self, expr: &Expr) -> Result<Term<'a>, Unsupported> {
         match expr {
-            Expr::GetAttr { expr, attr } if is_var(expr, Var::Resource) => {
+            Expr::GetAttr { expr, attr } if is_var(expr, &Var::Resource) => {
                 let column = self.relation.column(&ColumnName::new(attr.as_str()));
                 match column.filter(|column| column.column_type.cedar().is_some()) {
                     Some(column) => Ok(Term::Column(column)),
                     None => Err(self.unsupported("a column that policies cannot read")),
                 }
             }
-            Expr::GetAttr { .. } => Err(self.unsupported("an attribute of something other than the resource")),
+            Expr::GetAttr { .. } => {
+                Err(self.unsupported("an attribute of something other than the resource"))
+            }
             Expr::Literal(Literal::Long(value)) => Ok(Term::Constant(Value::Long(*value))),
             Expr::Literal(Literal::Bool(value)) => Ok(Term::Constant(Value::Bool(*value))),
             Expr::Literal(Literal::String(value)) => {
@@ -390,7 +383,9 @@ fn possible(column: &Column, value: Value) -> Possible {
     const DAY_MS: i64 = 24 * 60 * 60 * 1000;
     match (column.column_type.cedar(), value) {
         // A database would fail to read the text as a UUID, or read two spellings as one.
-        (Some(CedarType::String), Value::String(text)) if column.column_type == ColumnType::Uuid => {
+        (Some(CedarType::String), Value::String(text))
+            if column.column_type == ColumnType::Uuid =>
+        {
             let canonical = uuid::Uuid::try_parse(&text).map(|uuid| uuid.hyphenated().to_string());
             if canonical.as_ref() == Ok(&text) {
                 Possible::Value(Value::String(text))
@@ -409,7 +404,8 @@ fn possible(column: &Column, value: Value) -> Possible {
         | (Some(CedarType::Bool), value @ Value::Bool(_))
         | (Some(CedarType::Datetime), value @ Value::Datetime(_)) => Possible::Value(value),
         (
-            Some(CedarType::Long | CedarType::String | CedarType::Bool | CedarType::Datetime) | None,
+            Some(CedarType::Long | CedarType::String | CedarType::Bool | CedarType::Datetime)
+            | None,
             Value::Long(_) | Value::String(_) | Value::Bool(_) | Value::Datetime(_),
         ) => Possible::Never,
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use cedar_policy::{
-    Authorizer, AuthorizationError, Context, Decision, Effect, Entities, Entity, Request,
+    AuthorizationError, Authorizer, Context, Decision, Effect, Entities, Entity, Request,
     RestrictedExpression, Schema,
 };
 
@@ -43,8 +43,7 @@ fn verdict(
     let principal = caller.uid();
     let entities = Entities::from_entities([caller, row], Some(schema)).ok()?;
     let action = uid("Action", ACTION)?;
-    let request =
-        Request::new(principal, action, resource, Context::empty(), Some(schema)).ok()?;
+    let request = Request::new(principal, action, resource, Context::empty(), Some(schema)).ok()?;
     let response = Authorizer::new().is_authorized(&request, &rules.all, &entities);
     // INVARIANT (a forbid that errors denies): Cedar reports the error and decides without the policy.
     let forbid_failed = response.diagnostics().errors().any(|error| {

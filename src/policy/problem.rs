@@ -7,6 +7,7 @@ use crate::identity::{InvalidDatabaseId, TenantIdType};
 
 use super::check::Construct;
 use super::settings::SettingsError;
+use super::source::MAX_POLICY_BYTES;
 
 /// Why a folder is not served; every problem found, not only the first. Displayed as one line for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +131,9 @@ pub enum Reason {
     /// A scope column is set and nothing filters by it.
     #[error("`scope_filter_column` is set, but no policy reads `principal.scope`")]
     ScopeUnused,
+    /// A policy so long that reading it could exhaust the stack.
+    #[error("a policy is longer than {MAX_POLICY_BYTES} bytes")]
+    TooLong,
     /// Not Cedar.
     #[error("{0}")]
     Syntax(String),
@@ -148,8 +152,11 @@ pub enum Reason {
     /// Cedar's strict validation against the derived schema.
     #[error("{0}")]
     Invalid(String),
+    /// A column that may be NULL, read where `has` does not say that it is there.
+    #[error("{0}")]
+    Unguarded(String),
     /// A policy that no row of any relation can satisfy.
-    #[error("the policy can never apply")]
+    #[error("no row of any relation can satisfy the policy")]
     Impossible,
     /// Text that does not read as it is evaluated.
     #[error("{0}")]
@@ -191,11 +198,16 @@ impl Reason {
             Self::ScopeUnused => Some(
                 "add a `forbid` that compares `principal.scope`, or remove the setting".to_owned(),
             ),
+            Self::TooLong => Some("write several policies, or one `contains` for many `==`".to_owned()),
             Self::MissingId => Some("write `@id(\"a-unique-name\")` before it".to_owned()),
             Self::DuplicateId { .. } => Some("give each policy a name of its own".to_owned()),
             Self::Template => Some("write `principal` and `resource` without slots".to_owned()),
+            Self::Unguarded(_) => Some(
+                "a NULL is an absent attribute: write `resource has c && ..` or `if resource has c then .. else ..`"
+                    .to_owned(),
+            ),
             Self::Impossible => Some(
-                "a column or relation may be misspelt, as `has` is false where there is none"
+                "a name may be misspelt: `has` is false of a column that does not exist"
                     .to_owned(),
             ),
             Self::Deceptive(_) => Some("write the characters as `\\u{..}` escapes".to_owned()),

@@ -21,9 +21,9 @@ fn without_redundant_guards(predicate: Predicate) -> Predicate {
             let operands: Vec<Predicate> =
                 operands.into_iter().map(without_redundant_guards).collect();
             let redundant = |guard: &Predicate| match guard {
-                Predicate::IsNull { column, negated: true } => operands
-                    .iter()
-                    .any(|other| other != guard && rejects_null(other, column)),
+                Predicate::IsNull { column, negated: true } => {
+                    operands.iter().any(|other| other != guard && rejects_null(other, column))
+                }
                 _ => false,
             };
             let kept: Vec<Predicate> =

@@ -7,6 +7,9 @@ use miette::Diagnostic;
 
 use super::problem::{Problem, Reason};
 
+/// The longest policy that is read. Cedar walks policies recursively, so length bounds the stack.
+pub(super) const MAX_POLICY_BYTES: usize = 16 * 1024;
+
 /// One policy of a file, as it was written.
 pub(super) struct SourcePolicy {
     /// Its `@id`, where it has one.
@@ -32,6 +35,12 @@ impl SourceFile {
     pub(super) fn parse(path: String, text: &str) -> Self {
         let mut file =
             Self { path, text: text.to_owned(), policies: Vec::new(), problems: Vec::new() };
+        if let Some(offset) = too_long(text) {
+            let line = Some(file.line_at(offset));
+            let reason = Reason::TooLong;
+            file.problems.push(Problem { file: file.path.clone(), line, policy: None, reason });
+            return file;
+        }
         match PolicySet::from_str(text) {
             Ok(set) => file.cut(&set),
             Err(errors) => {
@@ -71,18 +80,14 @@ impl SourceFile {
             let rest = code.get(from..).unwrap_or_default();
             let offset = from + rest.find(&text).unwrap_or(0);
             from = offset + text.len();
-            match policy {
-                Some(policy) => {
-                    let id = policy.annotation("id").filter(|id| !id.is_empty());
-                    let id = id.map(str::to_owned);
-                    self.policies.push(SourcePolicy { id, policy, offset, text });
-                }
-                None => {
-                    let line = Some(self.line_at(offset));
-                    let file = self.path.clone();
-                    let reason = Reason::Template;
-                    self.problems.push(Problem { file, line, policy: None, reason });
-                }
+            if let Some(policy) = policy {
+                let id = policy.annotation("id").filter(|id| !id.is_empty()).map(str::to_owned);
+                self.policies.push(SourcePolicy { id, policy, offset, text });
+            } else {
+                let line = Some(self.line_at(offset));
+                let file = self.path.clone();
+                let reason = Reason::Template;
+                self.problems.push(Problem { file, line, policy: None, reason });
             }
         }
     }
@@ -98,13 +103,13 @@ impl SourceFile {
     }
 
     /// A problem in a construct of a policy that Cedar prints as `shown`.
-    pub(super) fn problem_in(
-        &self,
-        policy: &SourcePolicy,
-        shown: &str,
-        reason: Reason,
-    ) -> Problem {
-        let within = find_code(&policy.text, shown).unwrap_or(0);
+    pub(super) fn problem_in(&self, policy: &SourcePolicy, shown: &str, reason: Reason) -> Problem {
+        // Conditions first, as `resource` and `principal` are also words of every scope.
+        let body = policy.text.find('{').unwrap_or(0);
+        let within = find_code(policy.text.get(body..).unwrap_or_default(), shown)
+            .map(|found| body + found)
+            .or_else(|| find_code(&policy.text, shown))
+            .unwrap_or(0);
         self.problem_at(policy, Some(self.line_at(policy.offset + within)), reason)
     }
 
@@ -126,9 +131,7 @@ impl SourceFile {
     /// The place that a diagnostic of Cedar points at, and what it says there.
     fn label(&self, diagnostic: &dyn Diagnostic) -> (Option<usize>, Option<String>) {
         match diagnostic.labels().and_then(|mut labels| labels.next()) {
-            Some(label) => {
-                (Some(self.line_at(label.offset())), label.label().map(str::to_owned))
-            }
+            Some(label) => (Some(self.line_at(label.offset())), label.label().map(str::to_owned)),
             None => (None, None),
         }
     }
@@ -150,6 +153,27 @@ pub(super) fn line_of_key(text: &str, key: &str) -> Option<usize> {
 /// Cedar numbers the statements of a file `policy0`, `policy1` and so on.
 fn place(id: &str) -> Option<usize> {
     id.strip_prefix("policy").and_then(|digits| digits.parse().ok())
+}
+
+/// Where a statement starts that is longer than it may be.
+fn too_long(text: &str) -> Option<usize> {
+    let mut start = 0;
+    let mut in_string = false;
+    let mut escaped = false;
+    for (offset, c) in without_comments(text).char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            ';' if !in_string => start = offset + 1,
+            c if c.is_whitespace() && offset == start => start += c.len_utf8(),
+            _ => {}
+        }
+        if offset - start.min(offset) > MAX_POLICY_BYTES {
+            return Some(start);
+        }
+    }
+    None
 }
 
 /// The text with every byte of a comment as a space, so that places stay.

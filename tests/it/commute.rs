@@ -12,7 +12,7 @@ use dialektai::identity::Principal;
 use dialektai::policy::Database;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::world::{self, Outcome};
+use crate::world::{self, Indexes, Outcome};
 use generator::Generator;
 
 /// Queries for each principal; `DIALEKTAI_ORACLE_QUERIES` asks for more.
@@ -73,12 +73,13 @@ fn sorted(outcome: &Outcome) -> Result<Vec<Vec<String>>, ()> {
 async fn compare(
     database: &Database,
     principal: &Principal,
+    indexes: Indexes,
     queries: impl Iterator<Item = String>,
     tally: &mut Tally,
 ) {
     let filters = database.predicates_for(principal).unwrap();
-    let mut shared = world::shared().await;
-    let mut own = world::restricted(database, principal).await;
+    let mut shared = world::shared(indexes).await;
+    let mut own = world::restricted(database, principal, indexes).await;
     for query in queries {
         tally.queries += 1;
         let guarded = match guard_sql(&query, Dialect::Sqlite, &database.catalog, &filters) {
@@ -128,8 +129,10 @@ async fn generated_queries_commute() {
     let seed = from_env("DIALEKTAI_ORACLE_SEED", SEED);
     for (index, principal) in world::principals().iter().enumerate() {
         let mut generator = Generator::new(seed.wrapping_add(index as u64), tables(principal));
-        let queries = (0..from_env("DIALEKTAI_ORACLE_QUERIES", QUERIES)).map(|_| generator.query());
-        compare(&database, principal, queries, &mut tally).await;
+        for indexes in [Indexes::Tenant, Indexes::Hostile] {
+            let queries = (0..from_env("DIALEKTAI_ORACLE_QUERIES", QUERIES) / 2).map(|_| generator.query());
+            compare(&database, principal, indexes, queries, &mut tally).await;
+        }
     }
     tally.print("commutation");
     let refused: usize = tally.refused.values().sum();
@@ -144,7 +147,9 @@ async fn hand_written_queries_commute() {
     let database = world::demo();
     let mut tally = Tally::default();
     for principal in world::principals() {
-        compare(&database, &principal, fixture_queries(), &mut tally).await;
+        for indexes in [Indexes::Tenant, Indexes::Hostile] {
+            compare(&database, &principal, indexes, fixture_queries(), &mut tally).await;
+        }
     }
     tally.print("commutation of fixtures");
 }
@@ -159,7 +164,7 @@ fn fixture_queries() -> impl Iterator<Item = String> {
 
 /// Changes every row that the principal may not read: other values, fewer rows, new rows.
 async fn other_secrets(database: &Database, principal: &Principal) -> SqliteConnection {
-    let mut connection = world::shared().await;
+    let mut connection = world::shared(Indexes::Hostile).await;
     for relation in &database.catalog.relations {
         let kept = world::permitted(&mut connection, database, principal, relation).await;
         let kept = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
@@ -195,7 +200,7 @@ async fn paired_secrets_give_the_same_bytes() {
     let seed = from_env("DIALEKTAI_ORACLE_SEED", SEED).wrapping_mul(31);
     for (index, principal) in world::principals().iter().enumerate() {
         let filters = database.predicates_for(principal).unwrap();
-        let mut shared = world::shared().await;
+        let mut shared = world::shared(Indexes::Hostile).await;
         let mut paired = other_secrets(&database, principal).await;
         let mut generator = Generator::new(seed.wrapping_add(index as u64), tables(principal));
         let generated = (0..from_env("DIALEKTAI_ORACLE_QUERIES", QUERIES) / 4).map(|_| generator.query());
@@ -218,7 +223,7 @@ async fn paired_secrets_give_the_same_bytes() {
 #[tokio::test]
 async fn the_oracle_is_not_degenerate() {
     let database = world::demo();
-    let mut shared = world::shared().await;
+    let mut shared = world::shared(Indexes::Tenant).await;
     for principal in world::principals() {
         for relation in &database.catalog.relations {
             let name = relation.name.name.as_str();

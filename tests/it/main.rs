@@ -1,4 +1,5 @@
 //! Integration tests: one binary, one module for each thing that is tested.
+// `cfg(test)` tells clippy that helpers outside of `#[test]` functions are test code too.
 #![cfg(test)]
 
 mod world;
@@ -8,4 +9,6 @@ mod demo;
 mod engine;
 mod http;
 mod policy_oracle;
+mod policy_snapshots;
 mod questions;
+mod rewrite;

@@ -38,20 +38,46 @@ pub(crate) fn principals() -> Vec<Principal> {
     ]
 }
 
+/// Which indexes the planner finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Indexes {
+    /// Those of the schema, which start with the tenant column: foreign rows are hardly ever looked at.
+    Tenant,
+    /// One on every other column, and none on the tenant: the engine looks at the query's own conditions first.
+    Hostile,
+}
+
 /// A fresh copy of the shared database, in memory.
-pub(crate) async fn shared() -> SqliteConnection {
+pub(crate) async fn shared(indexes: Indexes) -> SqliteConnection {
     let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(false);
     let mut connection = options.connect().await.unwrap();
     for file in ["schema.sql", "seed.sql"] {
         let text = std::fs::read_to_string(root().join("fixtures/demo").join(file)).unwrap();
         execute(&mut connection, &text).await;
     }
+    if indexes == Indexes::Hostile {
+        let own = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
+        for row in run_text(&mut connection, own).await.unwrap() {
+            let name = row[0].trim_start_matches("TEXT ").trim_matches('"');
+            execute(&mut connection, &format!("DROP INDEX {name}")).await;
+        }
+        for relation in demo().catalog.relations {
+            for column in relation.columns.iter().filter(|column| column.name.as_str() != "customer_id") {
+                let (table, column) = (&relation.name.name, column.name.as_str());
+                execute(&mut connection, &format!("CREATE INDEX {table}_{column} ON {table} ({column})")).await;
+            }
+        }
+    }
     connection
 }
 
 /// `D|p`: the database that holds only the rows that Cedar's own authorizer permits.
-pub(crate) async fn restricted(database: &Database, principal: &Principal) -> SqliteConnection {
-    let mut connection = shared().await;
+pub(crate) async fn restricted(
+    database: &Database,
+    principal: &Principal,
+    indexes: Indexes,
+) -> SqliteConnection {
+    let mut connection = shared(indexes).await;
     for relation in &database.catalog.relations {
         let kept = permitted(&mut connection, database, principal, relation).await;
         let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();

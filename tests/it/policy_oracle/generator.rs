@@ -35,15 +35,16 @@ impl Generator {
         Self { random }
     }
 
-    /// One to four policies, and how many.
+    /// Two to six policies, and how many.
     pub(super) fn policy_set(&mut self) -> (String, usize) {
-        let count = self.random.random_range(1..=4);
+        let count = self.random.random_range(2..=6);
         let policies: Vec<String> = (0..count).map(|number| self.policy(number)).collect();
         (policies.join("\n"), count)
     }
 
     fn policy(&mut self, number: usize) -> String {
-        let forbids = number > 0 && self.random.random_bool(0.5);
+        // Every second one, so that permits are not forgotten behind many forbids.
+        let forbids = number % 2 == 1;
         let effect = if forbids { "forbid" } else { "permit" };
         let clause = if self.random.random_bool(0.3) { "unless" } else { "when" };
         let condition = self.condition(4, &mut Vec::new());
@@ -88,12 +89,14 @@ impl Generator {
     }
 
     fn atom(&mut self, known: &[&str]) -> String {
-        let column_type = *[Type::Long, Type::Text, Type::Bool, Type::Instant]
-            .choose(&mut self.random)
-            .unwrap();
+        let column_type =
+            *[Type::Long, Type::Text, Type::Bool, Type::Instant].choose(&mut self.random).unwrap();
         let column = self.column(column_type, known);
-        let other =
-            if self.random.random_bool(0.2) { self.column(column_type, known) } else { self.constant(column_type) };
+        let other = if self.random.random_bool(0.2) {
+            self.column(column_type, known)
+        } else {
+            self.constant(column_type)
+        };
         let (left, right) =
             if self.random.random_bool(0.3) { (&other, &column) } else { (&column, &other) };
         let ordered = matches!(column_type, Type::Long | Type::Instant);
@@ -142,7 +145,9 @@ impl Generator {
     fn column(&mut self, column_type: Type, known: &[&str]) -> String {
         let readable: Vec<&str> = COLUMNS
             .iter()
-            .filter(|(name, of, nullable)| *of == column_type && (!nullable || known.contains(name)))
+            .filter(|(name, of, nullable)| {
+                *of == column_type && (!nullable || known.contains(name))
+            })
             .map(|(name, ..)| *name)
             .collect();
         format!("resource[\"{}\"]", readable.choose(&mut self.random).unwrap())
