@@ -1,1 +1,199 @@
-//! Placeholder.
+//! The command line: what an operator does, one file for each command.
+
+mod ask;
+mod batch;
+mod demo;
+mod guard;
+mod keys;
+mod output;
+mod pull;
+mod query;
+mod serve;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use crate::identity::DatabaseId;
+use crate::policy::Database;
+use output::Failed;
+
+/// Answers questions about a database, each customer seeing only its own rows.
+#[derive(Parser)]
+#[command(name = "dialektai", version)]
+pub struct Cli {
+    /// The folder that holds one folder for each database.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "DIALEKTAI_POLICIES",
+        default_value = "policies"
+    )]
+    policies: PathBuf,
+    /// The file that holds the API keys.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "DIALEKTAI_STORE",
+        default_value = "dialektai.sqlite"
+    )]
+    store: PathBuf,
+    /// How log lines are written to standard error; `DIALEKTAI_LOG` says which.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves a demo database, with a key and requests to paste.
+    Demo(ListenArgs),
+    /// Serves every database of the policy folder.
+    Serve(ListenArgs),
+    /// Reads the schema of a live database into its folder.
+    Pull {
+        /// The folder's name.
+        #[arg(value_name = "DATABASE")]
+        database: DatabaseId,
+    },
+    /// Makes, lists and revokes API keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Answers a question.
+    Ask(ask::AskArgs),
+    /// Prints what would run for a query; needs no live database.
+    Guard(QueryArgs),
+    /// Guards a query, runs it and prints its rows as JSON.
+    Query(QueryArgs),
+}
+
+#[derive(Args)]
+struct ListenArgs {
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7400")]
+    listen: std::net::SocketAddr,
+}
+
+/// Who asks, of which database.
+#[derive(Args)]
+struct CallerArgs {
+    /// The database, a folder's name.
+    #[arg(long, value_name = "ID")]
+    database: DatabaseId,
+    /// The tenant.
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// The scope inside the tenant.
+    #[arg(long, value_name = "SCOPE")]
+    scope: Option<String>,
+    /// How the result of `guard`, and any error, is written.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Args)]
+struct QueryArgs {
+    #[command(flatten)]
+    caller: CallerArgs,
+    /// Reads one JSON object a line, `{"id", "query", "tenant", "scope"}`, and writes one a line.
+    #[arg(long)]
+    batch: bool,
+    /// The query.
+    #[arg(value_name = "QUERY", required_unless_present = "batch", conflicts_with = "batch")]
+    query: Option<String>,
+}
+
+/// Runs a command to its end.
+pub fn run(cli: Cli) -> ExitCode {
+    log_to_stderr(cli.log_format, cli.command.serves());
+    let format = cli.command.format();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failed::from(error).report(format),
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => failed.report(format),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<(), Failed> {
+    let Cli { policies, store, log_format: _, command } = cli;
+    match command {
+        Command::Demo(args) => demo::run(&policies, args.listen).await,
+        Command::Serve(args) => serve::run(&policies, &store, args.listen).await,
+        Command::Pull { database } => pull::run(&policies, &database).await,
+        Command::Keys(command) => keys::run(&store, command).await,
+        Command::Ask(args) => ask::run(&policies, args).await,
+        Command::Guard(args) => guard::run(&policies, args).await,
+        Command::Query(args) => query::run(&policies, args).await,
+    }
+}
+
+impl Command {
+    /// Whether it runs until it is told to stop: its log is then what an operator looks at.
+    fn serves(&self) -> bool {
+        match self {
+            Self::Demo(_) | Self::Serve(_) => true,
+            Self::Pull { .. } | Self::Keys(_) | Self::Ask(_) | Self::Guard(_) | Self::Query(_) => {
+                false
+            }
+        }
+    }
+
+    fn format(&self) -> Format {
+        match self {
+            Self::Ask(args) => args.caller.format,
+            Self::Guard(args) | Self::Query(args) => args.caller.format,
+            Self::Demo(_) | Self::Serve(_) | Self::Pull { .. } | Self::Keys(_) => Format::Text,
+        }
+    }
+}
+
+/// Commands that end by themselves stay silent unless something is wrong; `DIALEKTAI_LOG=info` shows their audit.
+fn log_to_stderr(format: LogFormat, serves: bool) {
+    let default = if serves { "dialektai=info" } else { "dialektai=error" };
+    let filter =
+        EnvFilter::try_from_env("DIALEKTAI_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Failing means that a log is set up already, which tests do.
+    drop(match format {
+        LogFormat::Human => builder.with_ansi(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    });
+}
+
+/// The folder of a database, which must be there.
+fn folder(policies: &Path, id: &DatabaseId) -> Result<PathBuf, Failed> {
+    let folder = policies.join(id.as_str());
+    if folder.join("database.toml").is_file() {
+        Ok(folder)
+    } else {
+        let path = folder.display();
+        Err(Failed::new("unknown_database", format!("there is no `{path}/database.toml`")))
+    }
+}
+
+fn load(policies: &Path, id: &DatabaseId) -> Result<(Database, PathBuf), Failed> {
+    let folder = folder(policies, id)?;
+    let database = Database::load(&folder)
+        .map_err(|error| Failed::new("invalid_policies", error.to_string()))?;
+    Ok((database, folder))
+}

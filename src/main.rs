@@ -1,2 +1,10 @@
 //! The `dialektai` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use dialektai::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    cli::run(Cli::parse())
+}

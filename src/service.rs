@@ -1,1 +1,333 @@
-//! Placeholder.
+//! The pipeline: principal -> filters -> (question -> proposal) -> guard -> engine -> audit -> reply.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use crate::audit::{Outcome, Record};
+use crate::engine::{Cell, Engine, EngineError, Rows};
+use crate::guard::sql::{Dialect, SelectSql, guard_sql};
+use crate::guard::{Guarded, Refusal};
+use crate::identity::{DatabaseId, Principal, ScopeId, TenantId, TenantIdType};
+use crate::policy::settings::{EngineKind, Settings};
+use crate::policy::{Database, Unsupported};
+use crate::predicate::PredicateSet;
+use crate::question::{self, Readable, Understanding};
+
+/// A database with its policies, and its engine where that could be opened.
+pub struct Served {
+    /// What decides.
+    pub database: Database,
+    engine: Result<Engine, EngineError>,
+}
+
+impl Served {
+    /// Opens the database of a loaded folder.
+    pub async fn open(database: Database, folder: &Path) -> Self {
+        let engine = Engine::open(&database.settings, folder).await;
+        if let Err(error) = &engine {
+            tracing::error!(database = %database.id, %error, "the database is not served");
+        }
+        Self { database, engine }
+    }
+
+    /// Why the engine does not run, where it does not.
+    pub fn problem(&self) -> Option<EngineError> {
+        self.engine.as_ref().err().copied()
+    }
+
+    fn engine(&self) -> Result<&Engine, EngineError> {
+        self.engine.as_ref().map_err(|error| *error)
+    }
+}
+
+/// Every database of a policy folder; `None` for one whose folder does not load.
+pub struct Service {
+    databases: BTreeMap<DatabaseId, Option<Served>>,
+}
+
+impl Service {
+    /// Loads every folder under `policies` that has a `database.toml`. One that does not load is reported, and the
+    /// others are served.
+    pub async fn load(policies: &Path) -> io::Result<Self> {
+        let mut databases = BTreeMap::new();
+        for entry in std::fs::read_dir(policies)? {
+            let folder = entry?.path();
+            if !folder.join("database.toml").is_file() {
+                continue;
+            }
+            let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let Ok(id) = name.parse::<DatabaseId>() else {
+                tracing::error!(folder = %folder.display(), "the folder's name is no database id");
+                continue;
+            };
+            let served = match Database::load(&folder) {
+                Ok(database) => Some(Served::open(database, &folder).await),
+                Err(error) => {
+                    tracing::error!(database = %id, "the database is not served:\n{error}");
+                    None
+                }
+            };
+            databases.insert(id, served);
+        }
+        Ok(Self { databases })
+    }
+
+    /// A service of one database.
+    pub fn of(served: Served) -> Self {
+        Self { databases: BTreeMap::from([(served.database.id.clone(), Some(served))]) }
+    }
+
+    /// Finds a database: outside `None` where there is none of that name, inside where it does not load.
+    pub fn find(&self, id: &str) -> Option<Option<&Served>> {
+        self.databases.get(&id.parse().ok()?).map(Option::as_ref)
+    }
+
+    /// Every database, in the order of their ids.
+    pub fn databases(&self) -> impl Iterator<Item = (&DatabaseId, Option<&Served>)> {
+        self.databases.iter().map(|(id, served)| (id, served.as_ref()))
+    }
+}
+
+/// Why a caller is not told anything. The texts are the vendor's, to the letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// No tenant where one is required.
+    #[error("X-Tenant-Id header is required when organization scoping is enabled.")]
+    TenantRequired,
+    /// Not a tenant id of this database.
+    #[error("Invalid X-Tenant-Id format. Must be {}.", .0.describe())]
+    InvalidTenant(TenantIdType),
+    /// A tenant where there are none.
+    #[error("Organization scoping is not enabled for this database.")]
+    ScopingNotEnabled,
+    /// Not a scope id.
+    #[error("Invalid X-Scope-Id format. Must be 1 to 256 printable characters.")]
+    InvalidScope,
+}
+
+impl Denial {
+    /// The code as it is sent.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::TenantRequired => "tenant_required",
+            Self::InvalidTenant(_) => "invalid_tenant_id",
+            Self::ScopingNotEnabled => "scoping_not_enabled",
+            Self::InvalidScope => "invalid_scope_id",
+        }
+    }
+}
+
+/// Reads who asks. Whatever is malformed before it is text (two headers, bytes) is given as the empty text, which is
+/// no id of any type.
+pub fn identify(
+    settings: &Settings,
+    tenant: Option<&str>,
+    scope: Option<&str>,
+) -> Result<Principal, Denial> {
+    let tenant = match (settings.requires_organization_scoping, tenant) {
+        (true, None) => return Err(Denial::TenantRequired),
+        (true, Some(text)) => {
+            let id_type = settings.tenant_id_type;
+            let tenant = TenantId::parse(text, id_type);
+            Some(tenant.map_err(|_| Denial::InvalidTenant(id_type))?)
+        }
+        (false, None) => None,
+        (false, Some(_)) => return Err(Denial::ScopingNotEnabled),
+    };
+    let scope = scope.map(str::parse::<ScopeId>).transpose().map_err(|_| Denial::InvalidScope)?;
+    Ok(Principal { tenant, scope })
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The guard refused the query.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+    /// The database did not answer.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A policy cannot be applied to this caller.
+    #[error("the policies of this database cannot be applied to this caller")]
+    Policy(#[source] Unsupported),
+}
+
+impl Failure {
+    /// The code as it is sent.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code.as_str(),
+            Self::Engine(error) => error.code(),
+            Self::Policy(_) => "policy_unsupported",
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused(refusal) => Outcome::Refused { code: refusal.code.as_str() },
+            Self::Engine(_) | Self::Policy(_) => Outcome::Failed { code: self.code() },
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Unsupported> for Failure {
+    fn from(unsupported: Unsupported) -> Self {
+        tracing::error!(%unsupported, "a policy cannot be applied to a caller");
+        Self::Policy(unsupported)
+    }
+}
+
+/// What a question gave.
+pub enum Answer {
+    /// Rows, and a sentence about them.
+    Rows {
+        /// The sentence.
+        text: String,
+        /// What ran.
+        query: Guarded<SelectSql>,
+        /// What it gave.
+        rows: Rows,
+    },
+    /// Nothing ran.
+    NotUnderstood {
+        /// Questions that would be understood.
+        suggestions: Vec<String>,
+    },
+}
+
+/// Answers a question: the whole pipeline.
+// INVARIANT (audit): the record is closed before anything is returned, so before rows leave the process.
+pub async fn answer(
+    served: &Served,
+    principal: &Principal,
+    question: &str,
+    mut record: Record,
+) -> Result<Answer, Failure> {
+    record.question = Some(question.to_owned());
+    let result = async {
+        let database = &served.database;
+        let filters = filters_for(database, principal, &mut record)?;
+        let tenant_column = database.settings.tenant_filter_column.as_deref();
+        let readable = Readable { catalog: &database.catalog, filters: &filters, tenant_column };
+        let dialect = dialect(database.settings.engine)?;
+        let proposal = match question::propose(question, dialect, &readable) {
+            Understanding::Query(proposal) => proposal,
+            Understanding::NotUnderstood { suggestions } => {
+                return Ok(Answer::NotUnderstood { suggestions });
+            }
+        };
+        let query = guard(database, &filters, &proposal.text, &mut record)?;
+        let rows = served.engine()?.run(&query, &database.catalog).await?;
+        let text = question::answer_text(
+            &proposal.summary,
+            &summarize(&rows, only_cell(&rows).as_deref()),
+        );
+        Ok(Answer::Rows { text, query, rows })
+    };
+    let result: Result<Answer, Failure> = result.await;
+    record.close(match &result {
+        Ok(Answer::Rows { rows, .. }) => Outcome::Answered { rows: rows.rows.len() },
+        Ok(Answer::NotUnderstood { .. }) => Outcome::NotUnderstood,
+        Err(failure) => failure.outcome(),
+    });
+    result
+}
+
+/// Guards a query and runs it: the pipeline without a question.
+// INVARIANT (audit): as in `answer`.
+pub async fn query(
+    served: &Served,
+    principal: &Principal,
+    text: &str,
+    mut record: Record,
+) -> Result<(Guarded<SelectSql>, Rows), Failure> {
+    let result = async {
+        let database = &served.database;
+        let filters = filters_for(database, principal, &mut record)?;
+        let query = guard(database, &filters, text, &mut record)?;
+        let rows = served.engine()?.run(&query, &database.catalog).await?;
+        Ok((query, rows))
+    };
+    let result: Result<_, Failure> = result.await;
+    record.close(match &result {
+        Ok((_, rows)) => Outcome::Answered { rows: rows.rows.len() },
+        Err(failure) => failure.outcome(),
+    });
+    result
+}
+
+/// Guards a query and runs nothing.
+pub fn guard_only(
+    database: &Database,
+    principal: &Principal,
+    text: &str,
+    mut record: Record,
+) -> Result<Guarded<SelectSql>, Failure> {
+    let result = filters_for(database, principal, &mut record)
+        .and_then(|filters| guard(database, &filters, text, &mut record));
+    record.close(match &result {
+        Ok(_) => Outcome::Guarded,
+        Err(failure) => failure.outcome(),
+    });
+    result
+}
+
+fn filters_for(
+    database: &Database,
+    principal: &Principal,
+    record: &mut Record,
+) -> Result<std::sync::Arc<PredicateSet>, Failure> {
+    record.principal = Some(principal.clone());
+    record.database = Some(database.id.clone());
+    record.policy_version = Some(database.version().to_owned());
+    Ok(database.predicates_for(principal)?)
+}
+
+fn guard(
+    database: &Database,
+    filters: &PredicateSet,
+    text: &str,
+    record: &mut Record,
+) -> Result<Guarded<SelectSql>, Failure> {
+    record.query_before = Some(text.to_owned());
+    let dialect = dialect(database.settings.engine)?;
+    let query = guard_sql(text, dialect, &database.catalog, filters)?;
+    record.query_after = Some(query.query().text().to_owned());
+    Ok(query)
+}
+
+/// The dialect of an engine's queries.
+pub fn dialect(engine: EngineKind) -> Result<Dialect, EngineError> {
+    match engine {
+        EngineKind::Sqlite => Ok(Dialect::Sqlite),
+        EngineKind::Postgresql => Ok(Dialect::Postgresql),
+        EngineKind::Mysql | EngineKind::Sqlserver | EngineKind::Mongodb => {
+            Err(EngineError::Unsupported(engine))
+        }
+    }
+}
+
+/// The cell of a result of one row and one column, as it is shown in a sentence.
+fn only_cell(rows: &Rows) -> Option<String> {
+    let [row] = rows.rows.as_slice() else { return None };
+    let [cell] = row.as_slice() else { return None };
+    match cell {
+        Cell::Null => None,
+        Cell::Integer(number) => Some(number.to_string()),
+        Cell::Real(number) => Some(number.to_string()),
+        Cell::Text(text) => Some(text.clone()),
+        Cell::Bytes(bytes) => Some(format!("{} bytes", bytes.len())),
+    }
+}
+
+fn summarize<'a>(rows: &Rows, only: Option<&'a str>) -> question::Outcome<'a> {
+    let truncated = rows.truncated;
+    question::Outcome { rows: rows.rows.len(), truncated, only }
+}

@@ -4,7 +4,10 @@
 
 mod world;
 mod commute;
+mod cli;
 mod demo;
+mod engine;
+mod http;
 mod policy_oracle;
 mod policy_snapshots;
 mod questions;

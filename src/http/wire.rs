@@ -1,0 +1,212 @@
+//! The JSON of requests and answers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::engine::{AnswerColumn, Cell, Rows};
+use crate::guard::sql::SelectSql;
+use crate::predicate::Value;
+
+/// A request about one database.
+pub(crate) trait Asking {
+    /// The fields, as a hint.
+    const FIELDS: &'static str;
+
+    /// The database it is about.
+    fn database_id(&self) -> &str;
+}
+
+/// `POST /api/v1/chat/message`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MessageRequest {
+    pub(crate) message: String,
+    pub(crate) database_id: String,
+    pub(crate) conversation_id: Option<String>,
+}
+
+impl Asking for MessageRequest {
+    const FIELDS: &'static str = "a JSON object with the strings `message`, `database_id` and, optionally, `conversation_id`, each once and nothing else";
+
+    fn database_id(&self) -> &str {
+        &self.database_id
+    }
+}
+
+/// `POST /api/v1/query` and `POST /api/v1/guard`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QueryRequest {
+    pub(crate) database_id: String,
+    pub(crate) query: String,
+}
+
+impl Asking for QueryRequest {
+    const FIELDS: &'static str =
+        "a JSON object with the strings `database_id` and `query`, each once and nothing else";
+
+    fn database_id(&self) -> &str {
+        &self.database_id
+    }
+}
+
+/// What runs, or would.
+#[derive(Serialize)]
+pub(crate) struct Query {
+    language: &'static str,
+    dialect: &'static str,
+    text: String,
+    binds: Vec<Bind>,
+    readable: String,
+}
+
+/// One bound value.
+#[derive(Serialize)]
+pub(crate) struct Bind {
+    r#type: &'static str,
+    value: Json,
+}
+
+/// One column.
+#[derive(Serialize)]
+pub(crate) struct Column {
+    name: String,
+    r#type: &'static str,
+}
+
+/// A result. Rows are arrays in the order of the columns, since two columns can have one name.
+#[derive(Serialize, Default)]
+pub(crate) struct Table {
+    pub(crate) columns: Vec<Column>,
+    pub(crate) rows: Vec<Vec<Json>>,
+    pub(crate) row_count: usize,
+    pub(crate) truncated: bool,
+}
+
+#[derive(Serialize)]
+pub(crate) struct MessageReply<'a> {
+    pub(crate) conversation_id: String,
+    pub(crate) message_id: String,
+    pub(crate) answer: String,
+    pub(crate) query: Option<Query>,
+    #[serde(flatten)]
+    pub(crate) table: Table,
+    pub(crate) suggestions: Vec<String>,
+    pub(crate) policy_version: &'a str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct QueryReply<'a> {
+    pub(crate) query: Query,
+    #[serde(flatten)]
+    pub(crate) table: Table,
+    pub(crate) policy_version: &'a str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct GuardReply<'a> {
+    pub(crate) query: Query,
+    pub(crate) policy_version: &'a str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct DatabasesReply<'a> {
+    pub(crate) databases: Vec<DatabaseEntry<'a>>,
+}
+
+/// One database; a folder that does not load has only its name and its status.
+#[derive(Serialize)]
+pub(crate) struct DatabaseEntry<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) status: &'static str,
+    pub(crate) engine: Option<&'static str>,
+    pub(crate) requires_organization_scoping: Option<bool>,
+    pub(crate) tenant_id_type: Option<&'static str>,
+    pub(crate) tenant_filter_column: Option<&'a str>,
+    pub(crate) scope: Option<&'static str>,
+    pub(crate) policy_version: Option<&'a str>,
+}
+
+impl From<&SelectSql> for Query {
+    fn from(query: &SelectSql) -> Self {
+        Self {
+            language: "sql",
+            dialect: query.dialect().name(),
+            text: query.text().to_owned(),
+            binds: binds(query.binds()),
+            readable: query.readable().to_owned(),
+        }
+    }
+}
+
+pub(crate) fn binds(values: &[Value]) -> Vec<Bind> {
+    let bind = |value: &Value| match value {
+        Value::Long(number) => Bind { r#type: "long", value: json!(number) },
+        Value::String(text) => Bind { r#type: "string", value: json!(text) },
+        Value::Bool(truth) => Bind { r#type: "bool", value: json!(truth) },
+        Value::Datetime(milliseconds) => Bind { r#type: "datetime", value: json!(milliseconds) },
+    };
+    values.iter().map(bind).collect()
+}
+
+impl From<Rows> for Table {
+    fn from(rows: Rows) -> Self {
+        let column = |AnswerColumn { name, type_name }| Column { name, r#type: type_name };
+        Self {
+            row_count: rows.rows.len(),
+            truncated: rows.truncated,
+            columns: rows.columns.into_iter().map(column).collect(),
+            rows: rows.rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect(),
+        }
+    }
+}
+
+fn cell(cell: Cell) -> Json {
+    match cell {
+        Cell::Null => Json::Null,
+        Cell::Integer(number) => json!(number),
+        Cell::Real(number) if number.is_finite() => json!(number),
+        // JSON has no word for them.
+        Cell::Real(number) if number.is_nan() => json!("NaN"),
+        Cell::Real(number) => json!(if number > 0.0 { "Infinity" } else { "-Infinity" }),
+        Cell::Text(text) => Json::String(text),
+        Cell::Bytes(bytes) => Json::String(STANDARD.encode(bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_become_json() {
+        for (given, expected) in [
+            (Cell::Null, json!(null)),
+            (Cell::Integer(i64::MIN), json!(i64::MIN)),
+            (Cell::Real(1.5), json!(1.5)),
+            (Cell::Real(f64::INFINITY), json!("Infinity")),
+            (Cell::Real(f64::NEG_INFINITY), json!("-Infinity")),
+            (Cell::Text("\u{0}é".to_owned()), json!("\u{0}é")),
+            (Cell::Bytes(vec![0, 255]), json!("AP8=")),
+        ] {
+            assert_eq!(cell(given), expected);
+        }
+    }
+
+    #[test]
+    fn binds_say_their_type() {
+        let values =
+            [Value::Long(82), Value::String("a".to_owned()), Value::Bool(true), Value::Datetime(5)];
+        assert_eq!(
+            serde_json::to_value(binds(&values)).unwrap(),
+            json!([
+                {"type": "long", "value": 82},
+                {"type": "string", "value": "a"},
+                {"type": "bool", "value": true},
+                {"type": "datetime", "value": 5},
+            ])
+        );
+    }
+}
