@@ -5,14 +5,13 @@
 
 mod generator;
 
-use std::collections::BTreeMap;
-
 use dialektai::guard::sql::{Dialect, guard_sql};
 use dialektai::identity::Principal;
 use dialektai::policy::Database;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::world::{self, Indexes, Outcome};
+use crate::tally::{Tally, sorted};
+use crate::world::{self, Indexes};
 use generator::Generator;
 
 /// Queries for each principal; `DIALEKTAI_ORACLE_QUERIES` asks for more.
@@ -25,49 +24,12 @@ fn from_env<T: std::str::FromStr>(name: &str, default: T) -> T {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// What became of the queries of one run.
-#[derive(Default)]
-struct Tally {
-    queries: usize,
-    refused: BTreeMap<String, usize>,
-    invalid: usize,
-    failed: usize,
-    order_dependent: usize,
-    rows: usize,
-}
-
-impl Tally {
-    fn print(&self, name: &str) {
-        let refused: usize = self.refused.values().sum();
-        eprintln!(
-            "{name}: {} queries, {refused} refused ({:.1} %), {} refused that the engine refuses \
-             too, {} fail on both sides, {} fail or not by the engine's order, \
-             {} rows compared; refusals: {:?}",
-            self.queries,
-            100.0 * refused as f64 / self.queries as f64,
-            self.invalid,
-            self.failed,
-            self.order_dependent,
-            self.rows,
-            self.refused,
-        );
-    }
-}
-
 /// The relations that a principal may read.
 fn tables(principal: &Principal) -> Vec<&'static str> {
     match principal.scope {
         Some(_) => vec!["tasks", "countries"],
         None => vec!["projects", "tasks", "users", "time_entries", "countries"],
     }
-}
-
-/// Rows in any order: neither side promises one unless every column is ordered by, and then ties are equal rows.
-fn sorted(outcome: &Outcome) -> Result<Vec<Vec<String>>, ()> {
-    outcome.clone().map_err(drop).map(|mut rows| {
-        rows.sort();
-        rows
-    })
 }
 
 async fn compare(
@@ -154,12 +116,8 @@ async fn hand_written_queries_commute() {
     tally.print("commutation of fixtures");
 }
 
-/// Every query of `fixtures/sql/sqlite/ok`.
 fn fixture_queries() -> impl Iterator<Item = String> {
-    let folder = world::root().join("fixtures/sql/sqlite/ok");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files.into_iter().map(|path| std::fs::read_to_string(path).unwrap())
+    world::fixture_queries("sqlite").into_iter()
 }
 
 /// Changes every row that the principal may not read: other values, fewer rows, new rows.

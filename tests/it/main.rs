@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod world;
+mod tally;
 mod commute;
 mod cli;
 mod demo;
@@ -10,5 +11,6 @@ mod engine;
 mod http;
 mod policy_oracle;
 mod policy_snapshots;
+mod postgresql;
 mod questions;
 mod rewrite;

@@ -9,7 +9,7 @@ use dialektai::policy::{Database, Sources};
 use crate::world;
 
 /// The demo database as it would be on `dialect`.
-fn database(dialect: Dialect) -> Database {
+pub(crate) fn database(dialect: Dialect) -> Database {
     let folder = world::root().join("policies/demo");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let mut catalog = read("catalog.toml");

@@ -24,6 +24,14 @@ pub(crate) fn principal(tenant: i64, scope: Option<&str>) -> Principal {
     Principal { tenant: Some(TenantId::Integer(tenant)), scope: scope.map(|scope| scope.parse().unwrap()) }
 }
 
+/// Every query of `fixtures/sql/<dialect>/ok`, in the order of the names.
+pub(crate) fn fixture_queries(dialect: &str) -> Vec<String> {
+    let folder = root().join("fixtures/sql").join(dialect).join("ok");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
 /// Callers that differ in what they may read: the documented tenant with and without a scope, its neighbours, and a
 /// tenant that does not exist.
 pub(crate) fn principals() -> Vec<Principal> {

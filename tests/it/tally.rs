@@ -1,0 +1,44 @@
+//! What an oracle run compared.
+
+use std::collections::BTreeMap;
+
+use crate::world::Outcome;
+
+/// What became of the queries of one run.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) queries: usize,
+    pub(crate) refused: BTreeMap<String, usize>,
+    pub(crate) invalid: usize,
+    pub(crate) failed: usize,
+    pub(crate) order_dependent: usize,
+    pub(crate) rows: usize,
+}
+
+impl Tally {
+    /// Says what was compared, so that a run that compared little is seen.
+    pub(crate) fn print(&self, name: &str) {
+        let refused: usize = self.refused.values().sum();
+        eprintln!(
+            "{name}: {} queries, {refused} refused ({:.1} %), {} refused that the engine refuses \
+             too, {} fail on both sides, {} fail or not by the engine's order, \
+             {} rows compared; refusals: {:?}",
+            self.queries,
+            100.0 * refused as f64 / self.queries as f64,
+            self.invalid,
+            self.failed,
+            self.order_dependent,
+            self.rows,
+            self.refused,
+        );
+    }
+}
+
+/// Rows in any order: neither side promises one unless every column is ordered by, and then ties are equal rows.
+pub(crate) fn sorted(outcome: &Outcome) -> Result<Vec<Vec<String>>, ()> {
+    outcome.clone().map_err(drop).map(|mut rows| {
+        rows.sort();
+        rows
+    })
+}
+
