@@ -121,7 +121,7 @@ impl EngineError {
             Self::Busy => "database_busy",
             Self::Failed => "query_failed",
             Self::Timeout => "query_timeout",
-            Self::Memory => "query_too_large",
+            Self::Memory => "query_out_of_memory",
         }
     }
 }

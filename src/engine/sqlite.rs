@@ -292,13 +292,13 @@ fn cell(row: &SqliteRow, index: usize) -> Result<Cell, sqlx::Error> {
     // For a value that is not NULL, the driver reports its own type and not the column's.
     let type_info = value.type_info().into_owned();
     let decoded = match type_info.name() {
-        "INTEGER" => <i64 as Decode<Sqlite>>::decode(value).map(Cell::Integer),
-        "REAL" => <f64 as Decode<Sqlite>>::decode(value).map(Cell::Real),
-        "TEXT" => <Vec<u8> as Decode<Sqlite>>::decode(value).map(|bytes| match String::from_utf8(bytes) {
+        "INTEGER" => <i64 as Decode<sqlx::Sqlite>>::decode(value).map(Cell::Integer),
+        "REAL" => <f64 as Decode<sqlx::Sqlite>>::decode(value).map(Cell::Real),
+        "TEXT" => <Vec<u8> as Decode<sqlx::Sqlite>>::decode(value).map(|bytes| match String::from_utf8(bytes) {
             Ok(text) => Cell::Text(text),
             Err(error) => Cell::Bytes(error.into_bytes()),
         }),
-        _ => <Vec<u8> as Decode<Sqlite>>::decode(value).map(Cell::Bytes),
+        _ => <Vec<u8> as Decode<sqlx::Sqlite>>::decode(value).map(Cell::Bytes),
     };
     decoded.map_err(sqlx::Error::Decode)
 }
