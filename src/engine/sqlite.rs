@@ -294,9 +294,11 @@ fn cell(row: &SqliteRow, index: usize) -> Result<Cell, sqlx::Error> {
     let decoded = match type_info.name() {
         "INTEGER" => <i64 as Decode<sqlx::Sqlite>>::decode(value).map(Cell::Integer),
         "REAL" => <f64 as Decode<sqlx::Sqlite>>::decode(value).map(Cell::Real),
-        "TEXT" => <Vec<u8> as Decode<sqlx::Sqlite>>::decode(value).map(|bytes| match String::from_utf8(bytes) {
-            Ok(text) => Cell::Text(text),
-            Err(error) => Cell::Bytes(error.into_bytes()),
+        "TEXT" => <Vec<u8> as Decode<sqlx::Sqlite>>::decode(value).map(|bytes| {
+            match String::from_utf8(bytes) {
+                Ok(text) => Cell::Text(text),
+                Err(error) => Cell::Bytes(error.into_bytes()),
+            }
         }),
         _ => <Vec<u8> as Decode<sqlx::Sqlite>>::decode(value).map(Cell::Bytes),
     };

@@ -68,8 +68,17 @@ async fn compare(
             // That must not depend on what the caller may not read, so the guarded text is asked on `D|p` as well.
             tally.order_dependent += 1;
             let alone = world::run_guarded(&mut own, guarded.query()).await;
-            assert!(guarded.query().fence().is_some(), "no expression may fail: {:?} {:?}\n  query: {query}\n  guarded: {text}", actual.err(), expected.err());
-            assert_eq!(sorted(&actual), sorted(&alone), "{principal:?}\n  query: {query}\n  guarded: {text}");
+            assert!(
+                guarded.query().fence().is_some(),
+                "no expression may fail: {:?} {:?}\n  query: {query}\n  guarded: {text}",
+                actual.err(),
+                expected.err()
+            );
+            assert_eq!(
+                sorted(&actual),
+                sorted(&alone),
+                "{principal:?}\n  query: {query}\n  guarded: {text}"
+            );
             continue;
         }
         assert_eq!(
@@ -92,15 +101,22 @@ async fn generated_queries_commute() {
     for (index, principal) in world::principals().iter().enumerate() {
         let mut generator = Generator::new(seed.wrapping_add(index as u64), tables(principal));
         for indexes in [Indexes::Tenant, Indexes::Hostile] {
-            let queries = (0..from_env("DIALEKTAI_ORACLE_QUERIES", QUERIES) / 2).map(|_| generator.query());
+            let queries =
+                (0..from_env("DIALEKTAI_ORACLE_QUERIES", QUERIES) / 2).map(|_| generator.query());
             compare(&database, principal, indexes, queries, &mut tally).await;
         }
     }
     tally.print("commutation");
     let refused: usize = tally.refused.values().sum();
     assert!(refused * 10 < tally.queries, "more than a tenth of ordinary queries is refused");
-    assert!(tally.failed * 10 < tally.queries, "more than a tenth of the queries fails, which compares little");
-    assert!(tally.order_dependent * 100 < tally.queries, "more than a hundredth depends on the engine's order");
+    assert!(
+        tally.failed * 10 < tally.queries,
+        "more than a tenth of the queries fails, which compares little"
+    );
+    assert!(
+        tally.order_dependent * 100 < tally.queries,
+        "more than a hundredth depends on the engine's order"
+    );
     assert!(tally.rows > tally.queries, "fewer than one row a query compares little");
 }
 
@@ -130,7 +146,8 @@ async fn other_secrets(database: &Database, principal: &Principal) -> SqliteConn
         let mut assignments = Vec::new();
         for column in &relation.columns {
             let name = column.name.as_str();
-            let fixed = relation.primary_key.contains(&column.name) || ["customer_id", "assigned_to"].contains(&name);
+            let fixed = relation.primary_key.contains(&column.name)
+                || ["customer_id", "assigned_to"].contains(&name);
             if !fixed {
                 assignments.push(format!(
                     "{name} = CASE typeof({name}) WHEN 'text' THEN 'secret' || hex({name}) \
@@ -161,16 +178,23 @@ async fn paired_secrets_give_the_same_bytes() {
         let mut shared = world::shared(Indexes::Hostile).await;
         let mut paired = other_secrets(&database, principal).await;
         let mut generator = Generator::new(seed.wrapping_add(index as u64), tables(principal));
-        let generated = (0..from_env("DIALEKTAI_ORACLE_QUERIES", QUERIES) / 4).map(|_| generator.query());
+        let generated =
+            (0..from_env("DIALEKTAI_ORACLE_QUERIES", QUERIES) / 4).map(|_| generator.query());
         for query in generated.chain(fixture_queries()) {
             tally.queries += 1;
-            let Ok(guarded) = guard_sql(&query, Dialect::Sqlite, &database.catalog, &filters) else {
+            let Ok(guarded) = guard_sql(&query, Dialect::Sqlite, &database.catalog, &filters)
+            else {
                 *tally.refused.entry("any".to_owned()).or_default() += 1;
                 continue;
             };
             let first = world::run_guarded(&mut shared, guarded.query()).await;
             let second = world::run_guarded(&mut paired, guarded.query()).await;
-            assert_eq!(first, second, "{principal:?}\n  query:   {query}\n  guarded: {}", guarded.query().text());
+            assert_eq!(
+                first,
+                second,
+                "{principal:?}\n  query:   {query}\n  guarded: {}",
+                guarded.query().text()
+            );
             tally.rows += first.map_or(0, |rows| rows.len());
         }
     }

@@ -86,7 +86,9 @@ impl Stored {
         };
         let rows = self.runtime.block_on(world::run_guarded(&mut self.connection, guarded.query()));
         let rows = rows.unwrap_or_else(|error| panic!("{error}: {}", guarded.query().text()));
-        rows.into_iter().map(|row| row[0].trim_start_matches("TEXT ").trim_matches('"').to_owned()).collect()
+        rows.into_iter()
+            .map(|row| row[0].trim_start_matches("TEXT ").trim_matches('"').to_owned())
+            .collect()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Starts a server of its own in a temporary folder. Without PostgreSQL's programs the test says that it left them
 //! out, unless `DIALEKTAI_TEST_REQUIRE` names `postgresql`.
+#![expect(clippy::disallowed_methods, reason = "an oracle runs what the service never would")]
 
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
@@ -39,7 +40,9 @@ fn programs() -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     folders.extend(std::env::split_paths(&std::env::var_os("PATH")?));
     folders.sort();
-    folders.into_iter().rfind(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+    folders
+        .into_iter()
+        .rfind(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
 /// A command as a user that PostgreSQL accepts: it refuses to run as root.
@@ -66,7 +69,14 @@ impl Server {
         }
         let data = folder.path().join("data");
         let made = command(&programs.join("initdb"))
-            .args(["--auth=trust", "--username=postgres", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "-D"])
+            .args([
+                "--auth=trust",
+                "--username=postgres",
+                "--no-sync",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "-D",
+            ])
             .arg(&data)
             .output()
             .unwrap();
@@ -106,13 +116,15 @@ impl Server {
 }
 
 async fn execute(connection: &mut PgConnection, sql: &str) {
-    let result = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()).into_sql_str()).execute(connection).await;
+    let result =
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()).into_sql_str()).execute(connection).await;
     result.unwrap_or_else(|error| panic!("{error}: {sql}"));
 }
 
 /// Rows as the server writes them in text.
 async fn run(connection: &mut PgConnection, sql: &str) -> Outcome {
-    let rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()).into_sql_str()).fetch_all(connection).await;
+    let rows =
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()).into_sql_str()).fetch_all(connection).await;
     let rows = rows.map_err(|error| error.to_string())?;
     let value = |row: &sqlx::postgres::PgRow, index: usize| {
         let raw = row.try_get_raw(index).unwrap();
@@ -134,7 +146,8 @@ async fn run_guarded(connection: &mut PgConnection, query: &SelectSql) -> Outcom
         })
         .collect();
     let prepared = run(connection, &format!("PREPARE guarded AS {}", query.text())).await;
-    let arguments = if binds.is_empty() { String::new() } else { format!("({})", binds.join(", ")) };
+    let arguments =
+        if binds.is_empty() { String::new() } else { format!("({})", binds.join(", ")) };
     let outcome = match prepared {
         Ok(_) => run(connection, &format!("EXECUTE guarded{arguments}")).await,
         Err(error) => return Err(error),
@@ -144,20 +157,34 @@ async fn run_guarded(connection: &mut PgConnection, query: &SelectSql) -> Outcom
 }
 
 /// A copy of `shared` with only the rows that Cedar's own authorizer permits.
-async fn restrict(server: &Server, name: &str, database: &Database, principal: &Principal) -> PgConnection {
-    execute(&mut server.connect("postgres").await, &format!("CREATE DATABASE {name} TEMPLATE shared")).await;
+async fn restrict(
+    server: &Server,
+    name: &str,
+    database: &Database,
+    principal: &Principal,
+) -> PgConnection {
+    execute(
+        &mut server.connect("postgres").await,
+        &format!("CREATE DATABASE {name} TEMPLATE shared"),
+    )
+    .await;
     let mut connection = server.connect(name).await;
     execute(&mut connection, "SET session_replication_role = replica").await;
     // The seed is the same file, so its rows can be asked about where that is easy.
     let mut sqlite = world::shared(Indexes::Tenant).await;
     for relation in &database.catalog.relations {
         let rows = world::entities(&mut sqlite, relation).await;
-        let allowed = rows.iter().filter(|(_, key, row)| database.is_authorized(principal, &relation.name, key, row));
+        let allowed = rows
+            .iter()
+            .filter(|(_, key, row)| database.is_authorized(principal, &relation.name, key, row));
         let keys: Vec<String> = allowed.map(|(_, key, _)| format!("'{key}'")).collect();
         let keys = if keys.is_empty() { "NULL".to_owned() } else { keys.join(",") };
         let (table, key) = (&relation.name.name, relation.primary_key[0].as_str());
-        execute(&mut connection, &format!("DELETE FROM {table} WHERE (CAST({key} AS TEXT) IN ({keys})) IS NOT TRUE"))
-            .await;
+        execute(
+            &mut connection,
+            &format!("DELETE FROM {table} WHERE (CAST({key} AS TEXT) IN ({keys})) IS NOT TRUE"),
+        )
+        .await;
     }
     connection
 }
@@ -167,7 +194,9 @@ async fn fixtures_commute_on_postgresql() {
     let Some(programs) = programs() else {
         let required = std::env::var("DIALEKTAI_TEST_REQUIRE").unwrap_or_default();
         assert!(!required.contains("postgresql"), "PostgreSQL is required and not installed");
-        eprintln!("left out: PostgreSQL is not installed, so its rewritings are compared in shape only");
+        eprintln!(
+            "left out: PostgreSQL is not installed, so its rewritings are compared in shape only"
+        );
         return;
     };
     let server = Server::start(&programs).await;
@@ -186,7 +215,8 @@ async fn fixtures_commute_on_postgresql() {
         let filters = database.predicates_for(principal).unwrap();
         for query in world::fixture_queries("postgresql") {
             tally.queries += 1;
-            let Ok(guarded) = guard_sql(&query, Dialect::Postgresql, &database.catalog, &filters) else {
+            let Ok(guarded) = guard_sql(&query, Dialect::Postgresql, &database.catalog, &filters)
+            else {
                 // A scoped caller has fewer relations.
                 *tally.refused.entry("unknown_relation".to_owned()).or_default() += 1;
                 continue;
@@ -203,10 +233,17 @@ async fn fixtures_commute_on_postgresql() {
                     sorted(&alone),
                     "{principal:?}\n  query: {query}\n  guarded: {text}\n  {actual:?}\n  {alone:?}"
                 );
-                assert!(guarded.query().fence().is_some(), "{actual:?} {expected:?}\n  {query}\n  {text}");
+                assert!(
+                    guarded.query().fence().is_some(),
+                    "{actual:?} {expected:?}\n  {query}\n  {text}"
+                );
                 continue;
             }
-            assert_eq!(sorted(&actual), sorted(&expected), "{principal:?}\n  query: {query}\n  guarded: {text}");
+            assert_eq!(
+                sorted(&actual),
+                sorted(&expected),
+                "{principal:?}\n  query: {query}\n  guarded: {text}"
+            );
             match actual {
                 Ok(rows) => tally.rows += rows.len(),
                 Err(_) => tally.failed += 1,

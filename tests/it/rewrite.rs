@@ -20,7 +20,8 @@ pub(crate) fn database(dialect: Dialect) -> Database {
     }
     let policies =
         ["shared.cedar", "tenant.cedar"].map(|name| (name.to_owned(), read(name))).to_vec();
-    Database::from_sources("demo".parse().unwrap(), &Sources { settings, catalog, policies }).unwrap()
+    Database::from_sources("demo".parse().unwrap(), &Sources { settings, catalog, policies })
+        .unwrap()
 }
 
 fn describe(query: &SelectSql) -> String {
@@ -38,9 +39,10 @@ fn check(path: &Path, dialect: Dialect, principal: &Principal, suffix: &str) {
     let refused = path.parent().unwrap().ends_with("refused");
     let (kind, text) = match &outcome {
         Ok(guarded) => ("rewrite", describe(guarded.query())),
-        Err(refusal) => {
-            ("refusals", format!("{}\n{}\nhint: {}", refusal.code.as_str(), refusal.message, refusal.hint))
-        }
+        Err(refusal) => (
+            "refusals",
+            format!("{}\n{}\nhint: {}", refusal.code.as_str(), refusal.message, refusal.hint),
+        ),
     };
     assert_eq!(outcome.is_err(), refused, "{}: {text}", path.display());
     let case = format!("{}{suffix}", path.file_stem().unwrap().to_str().unwrap());
@@ -88,7 +90,11 @@ fn the_documented_queries_come_out_as_printed() {
     let database = world::demo();
     let readable = |principal: &Principal, query: &str| {
         let filters = database.predicates_for(principal).unwrap();
-        guard_sql(query, Dialect::Sqlite, &database.catalog, &filters).unwrap().query().readable().to_owned()
+        guard_sql(query, Dialect::Sqlite, &database.catalog, &filters)
+            .unwrap()
+            .query()
+            .readable()
+            .to_owned()
     };
     assert_eq!(
         readable(&world::principal(82, None), "SELECT * FROM projects"),

@@ -20,11 +20,11 @@ impl Tally {
     pub(crate) fn print(&self, name: &str) {
         let refused: usize = self.refused.values().sum();
         eprintln!(
-            "{name}: {} queries, {refused} refused ({:.1} %), {} refused that the engine refuses \
+            "{name}: {} queries, {refused} refused ({} per mille), {} refused that the engine refuses \
              too, {} fail on both sides, {} fail or not by the engine's order, \
              {} rows compared; refusals: {:?}",
             self.queries,
-            100.0 * refused as f64 / self.queries as f64,
+            refused * 1_000 / self.queries.max(1),
             self.invalid,
             self.failed,
             self.order_dependent,
@@ -41,4 +41,3 @@ pub(crate) fn sorted(outcome: &Outcome) -> Result<Vec<Vec<String>>, ()> {
         rows
     })
 }
-

@@ -1,4 +1,5 @@
 //! The demo database as the oracles see it: shared by all tenants, and cut down to what one principal may read.
+#![expect(clippy::disallowed_methods, reason = "an oracle runs what the service never would")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +10,10 @@ use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::Database;
 use dialektai::predicate::{Row, Value};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions as _, Row as _, SqlSafeStr as _, TypeInfo as _, ValueRef as _};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions as _, Row as _, SqlSafeStr as _, TypeInfo as _,
+    ValueRef as _,
+};
 
 /// The folder of the repository.
 pub(crate) fn root() -> &'static Path {
@@ -21,13 +25,17 @@ pub(crate) fn demo() -> Database {
 }
 
 pub(crate) fn principal(tenant: i64, scope: Option<&str>) -> Principal {
-    Principal { tenant: Some(TenantId::Integer(tenant)), scope: scope.map(|scope| scope.parse().unwrap()) }
+    Principal {
+        tenant: Some(TenantId::Integer(tenant)),
+        scope: scope.map(|scope| scope.parse().unwrap()),
+    }
 }
 
 /// Every query of `fixtures/sql/<dialect>/ok`, in the order of the names.
 pub(crate) fn fixture_queries(dialect: &str) -> Vec<String> {
     let folder = root().join("fixtures/sql").join(dialect).join("ok");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
@@ -69,9 +77,15 @@ pub(crate) async fn shared(indexes: Indexes) -> SqliteConnection {
             execute(&mut connection, &format!("DROP INDEX {name}")).await;
         }
         for relation in demo().catalog.relations {
-            for column in relation.columns.iter().filter(|column| column.name.as_str() != "customer_id") {
+            for column in
+                relation.columns.iter().filter(|column| column.name.as_str() != "customer_id")
+            {
                 let (table, column) = (&relation.name.name, column.name.as_str());
-                execute(&mut connection, &format!("CREATE INDEX {table}_{column} ON {table} ({column})")).await;
+                execute(
+                    &mut connection,
+                    &format!("CREATE INDEX {table}_{column} ON {table} ({column})"),
+                )
+                .await;
             }
         }
     }
@@ -88,7 +102,8 @@ pub(crate) async fn restricted(
     for relation in &database.catalog.relations {
         let kept = permitted(&mut connection, database, principal, relation).await;
         let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
-        let sql = format!("DELETE FROM {} WHERE rowid NOT IN ({})", relation.name.name, kept.join(","));
+        let sql =
+            format!("DELETE FROM {} WHERE rowid NOT IN ({})", relation.name.name, kept.join(","));
         execute(&mut connection, &sql).await;
     }
     connection
@@ -102,15 +117,21 @@ pub(crate) async fn permitted(
     relation: &Relation,
 ) -> BTreeSet<i64> {
     let rows = entities(connection, relation).await;
-    let allowed = rows.iter().filter(|(_, key, row)| database.is_authorized(principal, &relation.name, key, row));
+    let allowed = rows
+        .iter()
+        .filter(|(_, key, row)| database.is_authorized(principal, &relation.name, key, row));
     allowed.map(|(rowid, _, _)| *rowid).collect()
 }
 
 /// Every row of a relation as policies see it: rowid, primary key as text, attributes.
-pub(crate) async fn entities(connection: &mut SqliteConnection, relation: &Relation) -> Vec<(i64, String, Row)> {
+pub(crate) async fn entities(
+    connection: &mut SqliteConnection,
+    relation: &Relation,
+) -> Vec<(i64, String, Row)> {
     let key = relation.primary_key.first().map_or("rowid", |key| key.as_str());
     let sql = format!("SELECT rowid, CAST({key} AS TEXT), * FROM {}", relation.name.name);
-    let rows = sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).fetch_all(connection).await.unwrap();
+    let rows =
+        sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).fetch_all(connection).await.unwrap();
     rows.iter()
         .map(|row| {
             let mut attributes = Row::new();
@@ -123,7 +144,9 @@ pub(crate) async fn entities(connection: &mut SqliteConnection, relation: &Relat
                     None => continue,
                     Some(CedarType::Long) => Value::Long(row.get_unchecked(index + 2)),
                     Some(CedarType::String) => Value::String(row.get_unchecked(index + 2)),
-                    Some(CedarType::Bool) => Value::Bool(row.get_unchecked::<i64, _>(index + 2) == 1),
+                    Some(CedarType::Bool) => {
+                        Value::Bool(row.get_unchecked::<i64, _>(index + 2) == 1)
+                    }
                     Some(CedarType::Datetime) => {
                         Value::Datetime(milliseconds(&row.get_unchecked::<String, _>(index + 2)))
                     }
@@ -137,7 +160,9 @@ pub(crate) async fn entities(connection: &mut SqliteConnection, relation: &Relat
 
 /// Milliseconds since 1970 of `YYYY-MM-DD[ HH:MM:SS[.fff]]`, by counting days one year after another.
 fn milliseconds(text: &str) -> i64 {
-    let number = |range: std::ops::Range<usize>| text.get(range).map_or(0, |part| part.parse::<i64>().unwrap());
+    let number = |range: std::ops::Range<usize>| {
+        text.get(range).map_or(0, |part| part.parse::<i64>().unwrap())
+    };
     let leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     let (year, month, day) = (number(0..4), number(5..7), number(8..10));
     let mut days = day - 1;
@@ -159,8 +184,10 @@ fn milliseconds(text: &str) -> i64 {
 
 /// The day of an instant as `YYYY-MM-DD`, and its time; `None` outside the years that SQLite's dates have.
 fn civil(milliseconds: i64) -> Option<(String, String)> {
-    let (mut days, rest) = (milliseconds.div_euclid(86_400_000), milliseconds.rem_euclid(86_400_000));
-    let length = |year: i64| if (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 { 366 } else { 365 };
+    let (mut days, rest) =
+        (milliseconds.div_euclid(86_400_000), milliseconds.rem_euclid(86_400_000));
+    let length =
+        |year: i64| if (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 { 366 } else { 365 };
     if !(-700_000..2_900_000).contains(&days) {
         return None;
     }
@@ -187,7 +214,12 @@ fn civil(milliseconds: i64) -> Option<(String, String)> {
         month += 1;
     }
     let (seconds, fraction) = (rest / 1_000, rest % 1_000);
-    let time = format!("{:02}:{:02}:{:02}.{fraction:03}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let time = format!(
+        "{:02}:{:02}:{:02}.{fraction:03}",
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60
+    );
     Some((format!("{year:04}-{month:02}-{:02}", days + 1), time))
 }
 
@@ -205,7 +237,11 @@ pub(crate) fn create_table(relation: &Relation) -> String {
                 ColumnType::Bytes => "BLOB",
                 _ => "TEXT",
             };
-            format!("\"{}\" {declared}{}", column.name, if column.nullable { "" } else { " NOT NULL" })
+            format!(
+                "\"{}\" {declared}{}",
+                column.name,
+                if column.nullable { "" } else { " NOT NULL" }
+            )
         })
         .collect();
     format!("CREATE TABLE \"{}\" ({})", relation.name.name, columns.join(", "))
@@ -246,7 +282,8 @@ pub(crate) type Outcome = Result<Vec<Vec<String>>, String>;
 
 /// Runs text as it is.
 pub(crate) async fn run_text(connection: &mut SqliteConnection, sql: &str) -> Outcome {
-    let rows = sqlx::query(AssertSqlSafe(sql.to_owned()).into_sql_str()).fetch_all(connection).await;
+    let rows =
+        sqlx::query(AssertSqlSafe(sql.to_owned()).into_sql_str()).fetch_all(connection).await;
     outcome(rows)
 }
 
@@ -265,7 +302,10 @@ pub(crate) async fn run_guarded(connection: &mut SqliteConnection, query: &Selec
 
 fn outcome(rows: Result<Vec<SqliteRow>, sqlx::Error>) -> Outcome {
     let rows = rows.map_err(|error| error.to_string())?;
-    Ok(rows.iter().map(|row| row.columns().iter().map(|column| shown(row, column.ordinal())).collect()).collect())
+    Ok(rows
+        .iter()
+        .map(|row| row.columns().iter().map(|column| shown(row, column.ordinal())).collect())
+        .collect())
 }
 
 fn shown(row: &SqliteRow, index: usize) -> String {

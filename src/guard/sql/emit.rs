@@ -91,7 +91,7 @@ impl Emit<'_, '_> {
             Predicate::In { column, values, negated } => self.is_in(column, values, *negated),
             Predicate::Like { column, pattern, negated } => self.like(column, pattern, *negated),
             Predicate::IsNull { column, negated } => {
-                let expr = Box::new(self.column(self.known(column)?));
+                let expr = Box::new(self.column(&self.known(column)?));
                 Ok(Expr::Is { expr, test: Truth::Null, negated: *negated })
             }
         }
@@ -112,7 +112,7 @@ impl Emit<'_, '_> {
             .ok_or_else(|| unknown("a column that the catalog lacks"))
     }
 
-    fn column(&self, column: Column) -> Expr {
+    fn column(&self, column: &Column) -> Expr {
         let name = Name::new(column.name.as_str());
         Expr::Column(self.qualifier.cloned().into_iter().chain([name]).collect())
     }
@@ -139,7 +139,7 @@ impl Emit<'_, '_> {
     }
 
     /// The column as a value that compares exactly like the Cedar attribute.
-    fn operand(&self, column: Column) -> Expr {
+    fn operand(&self, column: &Column) -> Expr {
         let column_type = column.column_type;
         let collated = column.collation.is_some();
         let expr = self.column(column);
@@ -172,23 +172,23 @@ impl Emit<'_, '_> {
         {
             // Compared as UUIDs, so that an index serves.
             let right = cast(self.value(value), "UUID");
-            return Ok(binary(BinaryOp::Eq, self.column(column), right));
+            return Ok(binary(BinaryOp::Eq, self.column(&column), right));
         }
-        let exact = binary(comparison(op), self.operand(column.clone()), self.value(value));
+        let exact = binary(comparison(op), self.operand(&column), self.value(value));
         if op == CmpOp::Eq {
             if column.collation.is_some() && self.dialect == Dialect::Sqlite {
                 // The loose comparison keeps every row that the exact one does, and an index serves it.
-                let loose = binary(BinaryOp::Eq, self.column(column), self.value(value));
+                let loose = binary(BinaryOp::Eq, self.column(&column), self.value(value));
                 return Ok(and(loose, exact));
             }
             return Ok(exact);
         }
-        Ok(self.of_type(column, exact))
+        Ok(self.of_type(&column, exact))
     }
 
     /// SQLite columns hold values of any type, and every text is greater than every number: only values of the
     /// column's own type are the Cedar attribute.
-    fn of_type(&self, column: Column, test: Expr) -> Expr {
+    fn of_type(&self, column: &Column, test: Expr) -> Expr {
         let stored = match (self.dialect, column.column_type) {
             (Dialect::Sqlite, ColumnType::Integer | ColumnType::Boolean) => "integer",
             (Dialect::Sqlite, ColumnType::Text | ColumnType::Uuid) => "text",
@@ -199,35 +199,39 @@ impl Emit<'_, '_> {
 
     fn compare_columns(&mut self, left: &ColumnName, op: CmpOp, right: &ColumnName) -> Emitted {
         let (left, right) = (self.known(left)?, self.known(right)?);
-        let test = binary(comparison(op), self.operand(left.clone()), self.operand(right.clone()));
-        let test = self.of_type(right, test);
-        Ok(self.of_type(left, test))
+        let test = binary(comparison(op), self.operand(&left), self.operand(&right));
+        let test = self.of_type(&right, test);
+        Ok(self.of_type(&left, test))
     }
 
     fn is_in(&mut self, name: &ColumnName, values: &[Value], negated: bool) -> Emitted {
         let column = self.known(name)?;
         let list = values.iter().map(|value| self.value(value)).collect();
-        let test = Expr::InList { expr: Box::new(self.operand(column.clone())), list, negated };
-        Ok(if negated { self.of_type(column, test) } else { test })
+        let test = Expr::InList { expr: Box::new(self.operand(&column)), list, negated };
+        Ok(if negated { self.of_type(&column, test) } else { test })
     }
 
     fn like(&mut self, name: &ColumnName, pattern: &[PatternElement], negated: bool) -> Emitted {
         let column = self.known(name)?;
-        let subject = Box::new(self.operand(column.clone()));
+        let subject = Box::new(self.operand(&column));
         match self.dialect {
             Dialect::Sqlite => {
                 let pattern = Box::new(self.value(&Value::String(glob(pattern))));
                 let escape = None;
-                let mut test =
-                    Expr::Like { kind: LikeKind::Glob, expr: subject, pattern, escape, negated: false };
+                let mut test = Expr::Like {
+                    kind: LikeKind::Glob,
+                    expr: subject,
+                    pattern,
+                    escape,
+                    negated: false,
+                };
                 if negated {
                     // The parser does not read `NOT GLOB`.
                     test = Expr::Unary { op: UnaryOp::Not, expr: Box::new(test) };
                 }
                 // GLOB reads a text up to its first U+0000; such a text matches no pattern, nor its negation.
-                let nul =
-                    call("instr", vec![self.column(column.clone()), call("char", vec![number(0)])]);
-                Ok(self.of_type(column, and(binary(BinaryOp::Eq, nul, number(0)), test)))
+                let nul = call("instr", vec![self.column(&column), call("char", vec![number(0)])]);
+                Ok(self.of_type(&column, and(binary(BinaryOp::Eq, nul, number(0)), test)))
             }
             Dialect::Postgresql => {
                 let pattern = Box::new(self.value(&Value::String(like_pattern(pattern))));
@@ -244,11 +248,10 @@ fn unknown(what: &str) -> Refusal {
 
 fn written(value: &Value, dialect: Dialect) -> Expr {
     match (value, dialect) {
-        (Value::Long(value), _) => number(*value),
+        (Value::Long(value), _) | (Value::Datetime(value), Dialect::Sqlite) => number(*value),
         (Value::String(value), _) => text(value),
         (Value::Bool(value), Dialect::Sqlite) => number(i64::from(*value)),
         (Value::Bool(value), Dialect::Postgresql) => Expr::Literal(Literal::Bool(*value)),
-        (Value::Datetime(value), Dialect::Sqlite) => number(*value),
         (Value::Datetime(value), Dialect::Postgresql) => typed("TIMESTAMPTZ", instant(*value)),
     }
 }

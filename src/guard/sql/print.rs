@@ -160,7 +160,7 @@ impl Printer<'_> {
         self.push("SELECT ");
         match distinct {
             Distinct::All => {}
-            Distinct::Distinct => self.push("DISTINCT "),
+            Distinct::Rows => self.push("DISTINCT "),
             Distinct::On(exprs) => {
                 self.push("DISTINCT ON (");
                 self.list(exprs, Self::expr)?;
@@ -170,7 +170,7 @@ impl Printer<'_> {
         self.list(items, Self::select_item)?;
         if !from.is_empty() {
             self.push(" FROM ");
-            self.list(from, Self::from_item)?;
+            self.list(from, Self::source)?;
         }
         if let Some(filter) = filter {
             self.push(" WHERE ");
@@ -252,7 +252,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn from_item(&mut self, item: &FromItem) -> Printed {
+    fn source(&mut self, item: &FromItem) -> Printed {
         let FromItem { relation, joins } = item;
         self.factor(relation)?;
         for Join { kind, constraint, relation } in joins {
@@ -308,7 +308,7 @@ impl Printer<'_> {
             }
             Factor::Nested { from, alias } => {
                 self.push("(");
-                self.from_item(from)?;
+                self.source(from)?;
                 self.push(")");
                 self.as_alias(alias.as_ref());
             }

@@ -355,13 +355,13 @@ impl Resolver<'_> {
     fn from(&mut self, from: &mut [FromItem]) -> Resolved<Scope> {
         let mut scope = Scope::default();
         for item in from.iter_mut() {
-            self.from_item(item, &mut scope)?;
+            self.source(item, &mut scope)?;
         }
         self.late_conditions(from, &scope)?;
         Ok(scope)
     }
 
-    fn from_item(&mut self, item: &mut FromItem, scope: &mut Scope) -> Resolved<()> {
+    fn source(&mut self, item: &mut FromItem, scope: &mut Scope) -> Resolved<()> {
         let FromItem { relation, joins } = item;
         let added = self.factor(relation, scope)?;
         Self::merge(scope, added, self.dialect)?;
@@ -471,7 +471,7 @@ impl Resolver<'_> {
             }
             Factor::Nested { from, alias } => {
                 let mut inner = Scope::default();
-                self.from_item(from, &mut inner)?;
+                self.source(from, &mut inner)?;
                 // SQLite drops the parentheses around a join that stands first and has no alias; any other is a
                 // subquery with a FROM clause of its own.
                 if alias.is_some() || !before.bindings.is_empty() {

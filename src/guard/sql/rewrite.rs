@@ -99,8 +99,8 @@ impl Rewrite<'_, '_> {
             self.window(window)?;
         }
         match self.alone(from) {
-            Some((relation, alias)) => self.flat(select, &relation, alias),
-            None => from.iter_mut().try_for_each(|item| self.from_item(item)),
+            Some((relation, alias)) => self.flat(select, &relation, &alias),
+            None => from.iter_mut().try_for_each(|item| self.source(item)),
         }
     }
 
@@ -118,11 +118,11 @@ impl Rewrite<'_, '_> {
     }
 
     /// `SELECT .. FROM t WHERE filter AND (user's)`.
-    fn flat(&mut self, select: &mut Select, name: &RelationName, alias: Name) -> Rewritten {
+    fn flat(&mut self, select: &mut Select, name: &RelationName, alias: &Name) -> Rewritten {
         let catalog = self.catalog;
         let relation = catalog.relation(name).ok_or_else(gone)?;
         // Inside another SELECT an unqualified name could be taken by the outer one (rule B14).
-        let qualifier = (self.nesting > 0).then_some(&alias);
+        let qualifier = (self.nesting > 0).then_some(alias);
         let condition = self.condition(relation, qualifier)?;
         let starred = select.items.iter().any(|item| !matches!(item, SelectItem::Expr { .. }));
         if starred && !matches!(self.reader, Reader::People) {
@@ -159,7 +159,7 @@ impl Rewrite<'_, '_> {
         }
     }
 
-    fn from_item(&mut self, item: &mut FromItem) -> Rewritten {
+    fn source(&mut self, item: &mut FromItem) -> Rewritten {
         let FromItem { relation, joins } = item;
         self.factor(relation)?;
         for join in joins {
@@ -179,7 +179,7 @@ impl Rewrite<'_, '_> {
                 Ok(())
             }
             Factor::Derived { lateral: _, query, alias: _ } => self.nested(query),
-            Factor::Nested { from, alias: _ } => self.from_item(from),
+            Factor::Nested { from, alias: _ } => self.source(from),
             // A CTE, whose own body is filtered.
             Factor::Named { .. } => Ok(()),
             Factor::Base { .. } => Err(gone()),
@@ -202,7 +202,7 @@ impl Rewrite<'_, '_> {
                     limit = Some(Expr::Unary { op: UnaryOp::Minus, expr: one });
                 }
                 Dialect::Postgresql => {
-                    offset = Some(Expr::Literal(Literal::Number("0".to_owned())))
+                    offset = Some(Expr::Literal(Literal::Number("0".to_owned())));
                 }
             }
         }

@@ -191,7 +191,7 @@ impl Dialect {
             (None, LikeKind::Like | LikeKind::ILike) if self == Self::Postgresql => Some('\\'),
             (None, LikeKind::Like | LikeKind::ILike | LikeKind::Glob) => None,
         };
-        let Some(escape) = escape else { return None };
+        let escape = escape?;
         let mut chars = pattern.chars();
         while let Some(c) = chars.next() {
             if c == escape && chars.next().is_none() {
@@ -212,12 +212,12 @@ impl Dialect {
             return joined;
         }
         let fits = to.modifiers == (None, None)
-            && match (part.kind, to.name) {
-                (Kind::Known(_), "TEXT" | "VARCHAR") => true,
-                (Kind::Known(T::Integer), "BIGINT" | "NUMERIC" | "DOUBLE PRECISION") => true,
-                (Kind::Known(T::Timestamp | T::Timestamptz | T::Date), "DATE") => true,
-                _ => false,
-            };
+            && matches!(
+                (part.kind, to.name),
+                (Kind::Known(_), "TEXT" | "VARCHAR")
+                    | (Kind::Known(T::Integer), "BIGINT" | "NUMERIC" | "DOUBLE PRECISION")
+                    | (Kind::Known(T::Timestamp | T::Timestamptz | T::Date), "DATE")
+            );
         joined.or_fails((!fits).then_some("a value may not fit the type it is cast to"))
     }
 

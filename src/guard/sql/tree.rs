@@ -76,7 +76,7 @@ pub(super) struct Select {
 pub(super) enum Distinct {
     #[default]
     All,
-    Distinct,
+    Rows,
     On(Vec<Expr>),
 }
 

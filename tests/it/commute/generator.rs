@@ -90,7 +90,13 @@ fn columns(table: &str) -> Vec<Col> {
             ("spent_on", Text),
             ("note", Text),
         ],
-        _ => &[("code", Text), ("name", Text), ("region", Text), ("currency", Text), ("population", Big)],
+        _ => &[
+            ("code", Text),
+            ("name", Text),
+            ("region", Text),
+            ("currency", Text),
+            ("population", Big),
+        ],
     };
     columns.iter().map(|(name, ty)| Col { name: (*name).to_owned(), ty: *ty }).collect()
 }
@@ -98,7 +104,13 @@ fn columns(table: &str) -> Vec<Col> {
 impl Generator {
     /// `tables` are the relations that the caller may read; others would only be refused.
     pub(super) fn new(seed: u64, tables: Vec<&'static str>) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), tables, ctes: Vec::new(), fresh: 0, qualified: false }
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            tables,
+            ctes: Vec::new(),
+            fresh: 0,
+            qualified: false,
+        }
     }
 
     /// One query.
@@ -137,7 +149,12 @@ impl Generator {
     }
 
     /// WITH, body, ORDER BY and LIMIT; the columns have the types of `like`, if given.
-    pub(super) fn full(&mut self, depth: usize, outer: &[Source], like: Option<&[Ty]>) -> (String, Vec<Col>) {
+    pub(super) fn full(
+        &mut self,
+        depth: usize,
+        outer: &[Source],
+        like: Option<&[Ty]>,
+    ) -> (String, Vec<Col>) {
         let visible = self.ctes.len();
         let mut sql = String::new();
         if depth > 1 && self.chance(15) {
@@ -148,7 +165,8 @@ impl Generator {
         if self.chance(30) {
             let ordinals: Vec<String> = (1..=cols.len())
                 .map(|n| {
-                    let direction = *self.pick(&["", " ASC", " DESC", " DESC NULLS LAST", " NULLS FIRST"]);
+                    let direction =
+                        *self.pick(&["", " ASC", " DESC", " DESC NULLS LAST", " NULLS FIRST"]);
                     format!("{n}{direction}")
                 })
                 .collect();
@@ -176,14 +194,20 @@ impl Generator {
             self.ctes.push(Source { alias: name.clone(), cols: Vec::new(), keyed: false });
             let own = self.ctes.len() - 1;
             let steps = recursive && self.chance(60);
-            let (query, mut cols) =
-                if steps { self.recursive(&name, depth) } else { self.full(depth - 1, outer, None) };
+            let (query, mut cols) = if steps {
+                self.recursive(&name, depth)
+            } else {
+                self.full(depth - 1, outer, None)
+            };
             let mut list = String::new();
             if !steps && self.chance(40) {
                 for col in &mut cols {
                     col.name = self.name("k");
                 }
-                list = format!("({})", cols.iter().map(|c| c.name.clone()).collect::<Vec<_>>().join(", "));
+                list = format!(
+                    "({})",
+                    cols.iter().map(|c| c.name.clone()).collect::<Vec<_>>().join(", ")
+                );
             }
             self.ctes.truncate(own);
             self.ctes.push(Source { alias: name.clone(), cols, keyed: false });
@@ -200,7 +224,9 @@ impl Generator {
         let (base, first) = self.select(depth - 1, &[], Some(&[Int]));
         let union = *self.pick(&["UNION", "UNION ALL"]);
         let sql = if self.chance(50) {
-            format!("SELECT 1 AS {column} {union} SELECT {column} + 1 FROM {name} WHERE {column} < {stop}")
+            format!(
+                "SELECT 1 AS {column} {union} SELECT {column} + 1 FROM {name} WHERE {column} < {stop}"
+            )
         } else {
             // UNION, not UNION ALL: a remainder comes round.
             let first = &first[0].name;
@@ -240,12 +266,20 @@ impl Generator {
                 format!("({})", row.join(", "))
             })
             .collect();
-        let cols = types.iter().enumerate().map(|(n, ty)| Col { name: format!("column{}", n + 1), ty: *ty });
+        let cols = types
+            .iter()
+            .enumerate()
+            .map(|(n, ty)| Col { name: format!("column{}", n + 1), ty: *ty });
         (format!("VALUES {}", rows.join(", ")), cols.collect())
     }
 
     /// One SELECT block. Its result columns all have names of their own.
-    pub(super) fn select(&mut self, depth: usize, outer: &[Source], like: Option<&[Ty]>) -> (String, Vec<Col>) {
+    pub(super) fn select(
+        &mut self,
+        depth: usize,
+        outer: &[Source],
+        like: Option<&[Ty]>,
+    ) -> (String, Vec<Col>) {
         if depth == 0 || self.chance(3) {
             let types = like.map_or_else(|| vec![Int, Text], <[Ty]>::to_vec);
             let items = types.iter().map(|ty| (self.expr(*ty, 1, outer), *ty)).collect::<Vec<_>>();
@@ -299,7 +333,8 @@ impl Generator {
     /// `*` and `t.*`: only where their column names differ.
     fn starred(&mut self, from: &str, tail: &str, own: &[Source]) -> (String, Vec<Col>) {
         let source = self.pick(own).clone();
-        let mut names: Vec<String> = own.iter().flat_map(|s| s.cols.iter().map(|c| c.name.clone())).collect();
+        let mut names: Vec<String> =
+            own.iter().flat_map(|s| s.cols.iter().map(|c| c.name.clone())).collect();
         names.sort();
         let all = names.len();
         names.dedup();
@@ -392,7 +427,7 @@ impl Generator {
                     let kind = *self.pick(&["JOIN", "LEFT JOIN", "FULL JOIN"]);
                     sql.push_str(&format!(" {kind} {right} USING (customer_id)"));
                     // From here on, the column is one, and only its bare name is sure to mean the same.
-                    for source in sources.iter_mut() {
+                    for source in &mut sources {
                         source.cols.retain(|col| col.name != "customer_id");
                     }
                     let mut added = added;
@@ -403,10 +438,18 @@ impl Generator {
                     continue;
                 }
                 _ => {
-                    let kind = *self.pick(&["JOIN", "INNER JOIN", "LEFT JOIN", "LEFT OUTER JOIN", "RIGHT JOIN", "FULL JOIN"]);
+                    let kind = *self.pick(&[
+                        "JOIN",
+                        "INNER JOIN",
+                        "LEFT JOIN",
+                        "LEFT OUTER JOIN",
+                        "RIGHT JOIN",
+                        "FULL JOIN",
+                    ]);
                     let ty = *self.pick(&[Int, Int, Text]);
                     self.qualified = self.chance(95);
-                    let (left_key, right_key) = (self.column(ty, &sources), self.column(ty, &added));
+                    let (left_key, right_key) =
+                        (self.column(ty, &sources), self.column(ty, &added));
                     let extra = if self.chance(25) {
                         format!(" AND {}", self.condition(1, &scope))
                     } else {
@@ -422,7 +465,9 @@ impl Generator {
     }
 
     fn shared(left: &[Source], right: &[Source], name: &str) -> bool {
-        let has = |sources: &[Source]| sources.iter().flat_map(|s| &s.cols).filter(|col| col.name == name).count() == 1;
+        let has = |sources: &[Source]| {
+            sources.iter().flat_map(|s| &s.cols).filter(|col| col.name == name).count() == 1
+        };
         has(left) && has(right)
     }
 
@@ -440,7 +485,8 @@ impl Generator {
             sources.extend(added);
             return (format!("({left} JOIN {right} ON {on})"), sources);
         }
-        let usable: Vec<Source> = self.ctes.iter().filter(|cte| !cte.cols.is_empty()).cloned().collect();
+        let usable: Vec<Source> =
+            self.ctes.iter().filter(|cte| !cte.cols.is_empty()).cloned().collect();
         if !usable.is_empty() && self.chance(50) {
             let mut source = self.pick(&usable).clone();
             let alias = self.name("a");

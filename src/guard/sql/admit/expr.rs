@@ -32,7 +32,7 @@ impl Admit {
             Foreign::TypedString(typed) => self.typed_string(typed),
             Foreign::Interval(interval) => self.interval(interval),
             Foreign::UnaryOp { op, expr } => {
-                Ok(Expr::Unary { op: self.unary_op(*op)?, expr: self.boxed(expr)? })
+                Ok(Expr::Unary { op: Self::unary_op(*op)?, expr: self.boxed(expr)? })
             }
             Foreign::BinaryOp { left, op, right } => self.binary(left, op, right),
             Foreign::Function(function) => self.function(function),
@@ -205,7 +205,7 @@ impl Admit {
         }
     }
 
-    fn unary_op(&self, op: ast::UnaryOperator) -> Admitted<UnaryOp> {
+    fn unary_op(op: ast::UnaryOperator) -> Admitted<UnaryOp> {
         match op {
             ast::UnaryOperator::Plus => Ok(UnaryOp::Plus),
             ast::UnaryOperator::Minus => Ok(UnaryOp::Minus),
@@ -400,7 +400,7 @@ impl Admit {
         for clause in clauses {
             match clause {
                 ast::FunctionArgumentClause::OrderBy(items) => {
-                    order_by = self.order_items(items)?
+                    order_by = self.order_items(items)?;
                 }
                 _ => return unsupported("this clause in a function call", REMOVE),
             }

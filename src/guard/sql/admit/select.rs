@@ -59,7 +59,7 @@ impl Admit {
                 .iter()
                 .map(|item| self.select_item(item))
                 .collect::<Result<_, _>>()?,
-            from: from.iter().map(|item| self.from_item(item)).collect::<Result<_, _>>()?,
+            from: from.iter().map(|item| self.source(item)).collect::<Result<_, _>>()?,
             filter: selection.as_ref().map(|filter| self.expr(filter)).transpose()?,
             group_by: self.group_by(group_by)?,
             having: having.as_ref().map(|having| self.expr(having)).transpose()?,
@@ -81,7 +81,7 @@ impl Admit {
     fn distinct(&mut self, distinct: Option<&ast::Distinct>) -> Admitted<Distinct> {
         match distinct {
             None | Some(ast::Distinct::All) => Ok(Distinct::All),
-            Some(ast::Distinct::Distinct) => Ok(Distinct::Distinct),
+            Some(ast::Distinct::Distinct) => Ok(Distinct::Rows),
             Some(ast::Distinct::On(exprs)) => {
                 absent(self.dialect == Dialect::Sqlite, "DISTINCT ON", "use a window function")?;
                 Ok(Distinct::On(self.exprs(exprs)?))
@@ -137,7 +137,7 @@ impl Admit {
         absent(!plain, "an option on `*`", "list the columns")
     }
 
-    pub(super) fn from_item(&mut self, item: &ast::TableWithJoins) -> Admitted<FromItem> {
+    pub(super) fn source(&mut self, item: &ast::TableWithJoins) -> Admitted<FromItem> {
         let ast::TableWithJoins { relation, joins } = item;
         Ok(FromItem {
             relation: self.factor(relation)?,
@@ -247,7 +247,7 @@ impl Admit {
                 Ok(Factor::Derived { lateral: *lateral, query, alias })
             }
             ast::TableFactor::NestedJoin { table_with_joins, alias } => {
-                let from = admit.from_item(table_with_joins)?;
+                let from = admit.source(table_with_joins)?;
                 let alias = admit.optional_alias(alias.as_ref())?;
                 match (from, alias) {
                     // Parentheses around one relation mean nothing.

@@ -176,10 +176,11 @@ impl Printer<'_> {
     fn junct(&mut self, op: BinaryOp, operand: &Expr) -> Printed {
         let test = match operand {
             Expr::Binary { op, .. } => op.is_comparison(),
-            Expr::Is { .. } | Expr::Like { .. } | Expr::InList { .. } | Expr::InQuery { .. } => {
-                true
-            }
-            Expr::Exists { .. } => true,
+            Expr::Is { .. }
+            | Expr::Like { .. }
+            | Expr::InList { .. }
+            | Expr::InQuery { .. }
+            | Expr::Exists { .. } => true,
             _ => false,
         };
         if test && matches!(op, BinaryOp::And | BinaryOp::Or) {
@@ -201,9 +202,9 @@ impl Printer<'_> {
             | Expr::Cast { .. }
             | Expr::Extract { .. }
             | Expr::Row(_)
-            | Expr::Array(_) => true,
+            | Expr::Array(_)
             // A window or filter clause after the call is part of it in every position.
-            Expr::Function(_) => true,
+            | Expr::Function(_) => true,
             Expr::Unary { .. }
             | Expr::Binary { .. }
             | Expr::Is { .. }

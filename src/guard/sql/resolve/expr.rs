@@ -216,7 +216,9 @@ impl Resolver<'_> {
             Arguments::Star => Vec::new(),
             Arguments::List(args) => self.parts(args, aliases)?,
         };
-        if rule.aggregates(args) && self.innermost.is_some_and(|scope| scope + 1 < self.scopes.len()) {
+        if rule.aggregates(args)
+            && self.innermost.is_some_and(|scope| scope + 1 < self.scopes.len())
+        {
             // By the standard it belongs to the outer query, and engines differ on when they follow that.
             return Err(Refusal::unsupported(
                 "an aggregate over columns of an outer query only",

@@ -17,19 +17,42 @@ impl Generator {
             return self.literal(ty);
         }
         let (alias, name) = self.pick(&found).clone();
-        let unique = scope.iter().flat_map(|source| &source.cols).filter(|col| col.name == name).count() == 1;
+        let unique =
+            scope.iter().flat_map(|source| &source.cols).filter(|col| col.name == name).count()
+                == 1;
         // Columns that USING merged are out of scope here, but not for the engine.
-        if unique && !self.qualified && name != "customer_id" && self.chance(35) { name } else { format!("{alias}.{name}") }
+        if unique && !self.qualified && name != "customer_id" && self.chance(35) {
+            name
+        } else {
+            format!("{alias}.{name}")
+        }
     }
 
     fn literal(&mut self, ty: Ty) -> String {
         match ty {
             Int => self.below(9).to_string(),
-            Big => (*self.pick(&["82", "99", "7", "9223372036854775807", "-9223372036854775808", "0"])).to_owned(),
+            Big => {
+                (*self.pick(&["82", "99", "7", "9223372036854775807", "-9223372036854775808", "0"]))
+                    .to_owned()
+            }
             Real => (*self.pick(&["0.5", "2.25", "1e2", "8.0"])).to_owned(),
             Text => (*self.pick(&[
-                "''", "'open'", "'done'", "'%'", "'_'", "'O''Neill'", "'x\\'", "'user-john-456'", "'ünï'", "'--'",
-                "'customer_id = 99'", "'a\"b'", "'🚀'", "'[x]'", "'NULL'", "'DE'",
+                "''",
+                "'open'",
+                "'done'",
+                "'%'",
+                "'_'",
+                "'O''Neill'",
+                "'x\\'",
+                "'user-john-456'",
+                "'ünï'",
+                "'--'",
+                "'customer_id = 99'",
+                "'a\"b'",
+                "'🚀'",
+                "'[x]'",
+                "'NULL'",
+                "'DE'",
             ]))
             .to_owned(),
         }
@@ -41,12 +64,16 @@ impl Generator {
         }
         if self.chance(8) {
             let condition = self.condition(depth - 1, scope);
-            let (then, otherwise) = (self.expr(ty, depth - 1, scope), self.expr(ty, depth - 1, scope));
+            let (then, otherwise) =
+                (self.expr(ty, depth - 1, scope), self.expr(ty, depth - 1, scope));
             return format!("CASE WHEN {condition} THEN {then} ELSE {otherwise} END");
         }
         if self.chance(6) {
             let (left, right) = (self.expr(ty, depth - 1, scope), self.expr(ty, depth - 1, scope));
-            return format!("{}({left}, {right})", self.pick(&["coalesce", "ifnull", "nullif", "min", "max"]));
+            return format!(
+                "{}({left}, {right})",
+                self.pick(&["coalesce", "ifnull", "nullif", "min", "max"])
+            );
         }
         if self.chance(10) {
             return self.scalar_subquery(ty, depth, scope);
@@ -110,8 +137,11 @@ impl Generator {
 
     pub(super) fn aggregate(&mut self, ty: Ty, scope: &[Source]) -> String {
         let column = self.column(ty, scope);
-        let filter =
-            if self.chance(15) { format!(" FILTER (WHERE {})", self.condition(1, scope)) } else { String::new() };
+        let filter = if self.chance(15) {
+            format!(" FILTER (WHERE {})", self.condition(1, scope))
+        } else {
+            String::new()
+        };
         let call = match (ty, self.below(6)) {
             (Int, 0) => "count(*)".to_owned(),
             (Int, 1) => format!("count(DISTINCT {column})"),
@@ -126,7 +156,8 @@ impl Generator {
 
     pub(super) fn condition(&mut self, depth: usize, scope: &[Source]) -> String {
         if depth > 0 && self.chance(40) {
-            let (left, right) = (self.condition(depth - 1, scope), self.condition(depth - 1, scope));
+            let (left, right) =
+                (self.condition(depth - 1, scope), self.condition(depth - 1, scope));
             return match self.below(5) {
                 0 => format!("{left} AND {right}"),
                 1 => format!("{left} OR {right}"),
@@ -150,7 +181,10 @@ impl Generator {
             0 => format!("{left} IS {not}NULL"),
             1 => format!("{left} {not}IN ({right}, {})", self.literal(ty)),
             2 => format!("{left} {not}BETWEEN {right} AND {}", self.literal(ty)),
-            3 => format!("{left} {not}LIKE {}", self.pick(&["'%a%'", "'O%'", "'_%'", "'%!%%' ESCAPE '!'", "'x\\'"])),
+            3 => format!(
+                "{left} {not}LIKE {}",
+                self.pick(&["'%a%'", "'O%'", "'_%'", "'%!%%' ESCAPE '!'", "'x\\'"])
+            ),
             4 => format!("{left} GLOB {}", self.pick(&["'*a*'", "'[A-M]*'", "'?*'"])),
             5 => format!("{left} IS {not}DISTINCT FROM {right}"),
             6 => format!("({left}, 1) = ({right}, 1)"),
@@ -161,9 +195,14 @@ impl Generator {
                 let column = self.column(Big, scope);
                 format!("{column} < 0 AND abs({column}) > 5")
             }
-            8 if self.chance(40) => format!("json_extract({}, '$.a') IS NULL", self.column(Text, scope)),
+            8 if self.chance(40) => {
+                format!("json_extract({}, '$.a') IS NULL", self.column(Text, scope))
+            }
             9 => format!("{} = TRUE", self.column(Int, scope)),
-            _ => format!("{left} {} {right}", self.pick(&["=", "<>", "<", "<=", ">", ">=", "==", "!="])),
+            _ => format!(
+                "{left} {} {right}",
+                self.pick(&["=", "<>", "<", "<=", ">", ">=", "==", "!="])
+            ),
         }
     }
 
@@ -174,7 +213,10 @@ impl Generator {
                 let (from, own) = self.item(depth - 1, scope);
                 let mut inner = own;
                 inner.extend(scope.iter().cloned());
-                format!("{not}EXISTS (SELECT 1 FROM {from} WHERE {})", self.condition(depth - 1, &inner))
+                format!(
+                    "{not}EXISTS (SELECT 1 FROM {from} WHERE {})",
+                    self.condition(depth - 1, &inner)
+                )
             }
             2 => {
                 let ty = *self.pick(&[Int, Text]);
