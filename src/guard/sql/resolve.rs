@@ -16,6 +16,13 @@ use crate::catalog::Catalog;
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::PredicateSet;
 
+/// The most tables of one FROM clause; SQLite's own limit.
+const MAX_TABLES: usize = 64;
+
+/// The most columns of one result; SQLite's own limit. Without it, a chain of WITH queries that each read the one
+/// before twice would double the columns with every line.
+const MAX_COLUMNS: usize = 2_000;
+
 /// Resolves `query` in place. Gives why some expression may fail before the filters are applied, if one may.
 pub(super) fn resolve(
     query: &mut Query,
@@ -316,6 +323,9 @@ impl Resolver<'_> {
     fn items(&mut self, items: &mut [SelectItem]) -> Resolved<Vec<ScopeColumn>> {
         let mut columns = Vec::new();
         for item in items {
+            if columns.len() > MAX_COLUMNS {
+                return Err(too_many("columns", MAX_COLUMNS));
+            }
             match item {
                 SelectItem::Expr { expr, alias } => {
                     let analysis = self.expr(expr, &[], Place::Output)?;
@@ -348,6 +358,9 @@ impl Resolver<'_> {
                     *table = vec![name.clone()];
                 }
             }
+        }
+        if columns.len() > MAX_COLUMNS {
+            return Err(too_many("columns", MAX_COLUMNS));
         }
         Ok(columns)
     }
@@ -413,6 +426,9 @@ impl Resolver<'_> {
             scope.add(binding, dialect)?;
         }
         scope.merged.extend(added.merged);
+        if scope.bindings.len() > MAX_TABLES {
+            return Err(too_many("tables in one FROM clause", MAX_TABLES));
+        }
         Ok(())
     }
 
@@ -545,4 +561,12 @@ impl Resolver<'_> {
         let factor = Factor::Occurrence { relation: relation.name.clone(), alias: bound.clone() };
         Ok((binding, Some(factor)))
     }
+}
+
+fn too_many(what: &str, limit: usize) -> Refusal {
+    Refusal::new(
+        RefusalCode::TooLarge,
+        format!("the query has more than {limit} {what}"),
+        "select fewer columns from fewer tables",
+    )
 }

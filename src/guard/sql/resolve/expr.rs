@@ -9,6 +9,7 @@ use super::super::tree::{
     SelectItem, Truth, WindowSpec,
 };
 use super::{Place, Resolved, Resolver};
+use crate::catalog::ColumnType;
 use crate::guard::{Refusal, RefusalCode};
 
 impl Resolver<'_> {
@@ -105,7 +106,13 @@ impl Resolver<'_> {
                     name: "NUMERIC",
                     modifiers: (None, None),
                 });
-                Ok(Analysis::of_parts(kind, &[part]))
+                // A date has no hours and a time no years, which shows on the first row only.
+                let instant = matches!(
+                    part.kind,
+                    Kind::Known(ColumnType::Timestamp | ColumnType::Timestamptz)
+                );
+                let fails = (!instant).then_some("a value of this type may lack the field");
+                Ok(Analysis::of_parts(kind, &[part]).or_fails(fails))
             }
             Expr::AtTimeZone { expr, zone } => {
                 let parts = self.parts([expr.as_mut(), zone.as_mut()], aliases)?;
