@@ -11,6 +11,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A query in which every relation occurrence is already filtered.
+///
+/// Nobody else can make one:
+///
+/// ```compile_fail
+/// let forged = dialektai::guard::Guarded("SELECT * FROM secrets");
+/// ```
 // INVARIANT (isolation): only this module and its children construct a `Guarded`, so what holds one holds a query that
 // the guard wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]

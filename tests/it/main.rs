@@ -14,3 +14,4 @@ mod policy_snapshots;
 mod postgresql;
 mod questions;
 mod rewrite;
+mod tidy;

@@ -4,9 +4,11 @@
 //! something whose ties do not matter, and floating point is never summed.
 
 mod expr;
+mod tables;
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use tables::columns;
 
 /// Types, as far as an expression must keep them apart to be worth running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,62 +46,6 @@ pub(super) struct Generator {
 }
 
 use Ty::{Big, Int, Real, Text};
-
-fn columns(table: &str) -> Vec<Col> {
-    let columns: &[(&str, Ty)] = match table {
-        "projects" => &[
-            ("id", Int),
-            ("customer_id", Big),
-            ("name", Text),
-            ("status", Text),
-            ("budget", Big),
-            ("country_code", Text),
-            ("started_on", Text),
-            ("archived", Int),
-        ],
-        "tasks" => &[
-            ("id", Int),
-            ("project_id", Int),
-            ("customer_id", Big),
-            ("title", Text),
-            ("description", Text),
-            ("status", Text),
-            ("priority", Int),
-            ("assigned_to", Text),
-            ("due_on", Text),
-            ("estimate_hours", Real),
-            ("created_at", Text),
-        ],
-        "users" => &[
-            ("id", Int),
-            ("customer_id", Big),
-            ("name", Text),
-            ("email", Text),
-            ("handle", Text),
-            ("role", Text),
-            ("country_code", Text),
-            ("active", Int),
-            ("joined_on", Text),
-        ],
-        "time_entries" => &[
-            ("id", Int),
-            ("customer_id", Big),
-            ("task_id", Int),
-            ("user_id", Int),
-            ("hours", Real),
-            ("spent_on", Text),
-            ("note", Text),
-        ],
-        _ => &[
-            ("code", Text),
-            ("name", Text),
-            ("region", Text),
-            ("currency", Text),
-            ("population", Big),
-        ],
-    };
-    columns.iter().map(|(name, ty)| Col { name: (*name).to_owned(), ty: *ty }).collect()
-}
 
 impl Generator {
     /// `tables` are the relations that the caller may read; others would only be refused.

@@ -1,5 +1,6 @@
 //! Expressions.
 
+use super::super::Dialect;
 use super::super::tree::{
     Arguments, BinaryOp, Expr, Frame, FrameBound, FrameUnits, Function, LikeKind, Literal, Over,
     SqlType, Truth, UnaryOp, WindowSpec,
@@ -137,7 +138,11 @@ impl Printer<'_> {
             Expr::Collate { expr, collation } => {
                 self.operand(expr)?;
                 self.push(" COLLATE ");
-                self.name(collation);
+                match self.dialect {
+                    // From the allow-list, and no keywords there.
+                    Dialect::Sqlite => self.push(collation.as_str()),
+                    Dialect::Postgresql => self.name(collation),
+                }
                 Ok(())
             }
             Expr::Function(function) => self.function(function),

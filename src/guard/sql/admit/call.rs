@@ -1,0 +1,158 @@
+//! Function calls, and the calls that SQL writes with words inside.
+
+use sqlparser::ast;
+
+use super::super::Dialect;
+use super::super::functions::{self, Rule};
+use super::super::tree::{Arguments, Expr, Function, Name, OrderItem, Over};
+use super::{Admit, Admitted, REMOVE, absent, unsupported};
+
+impl Admit {
+    pub(super) fn rounding(
+        &mut self,
+        name: &'static str,
+        expr: &ast::Expr,
+        field: &ast::CeilFloorKind,
+    ) -> Admitted<Expr> {
+        let plain =
+            matches!(field, ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime));
+        absent(!plain, "CEIL or FLOOR with a scale", "use round")?;
+        let args = vec![self.expr(expr)?];
+        self.call(name, args)
+    }
+
+    pub(super) fn trim(
+        &mut self,
+        side: Option<ast::TrimWhereField>,
+        what: Option<&ast::Expr>,
+        expr: &ast::Expr,
+        characters: Option<&[ast::Expr]>,
+    ) -> Admitted<Expr> {
+        let name = match (side, self.dialect) {
+            (None | Some(ast::TrimWhereField::Both), Dialect::Sqlite) => "trim",
+            (None | Some(ast::TrimWhereField::Both), Dialect::Postgresql) => "btrim",
+            (Some(ast::TrimWhereField::Leading), _) => "ltrim",
+            (Some(ast::TrimWhereField::Trailing), _) => "rtrim",
+        };
+        let mut args = vec![self.expr(expr)?];
+        args.extend(what.map(|what| self.expr(what)).transpose()?);
+        args.extend(self.exprs(characters.unwrap_or_default())?);
+        self.call(name, args)
+    }
+
+    pub(super) fn call(&mut self, name: &str, args: Vec<Expr>) -> Admitted<Expr> {
+        let rule = functions::lookup(name, self.dialect).ok_or_else(|| functions::unknown(name))?;
+        rule.check_arguments(&args)?;
+        Ok(Expr::Function(Box::new(Function {
+            name: rule.name,
+            distinct: false,
+            args: Arguments::List(args),
+            order_by: Vec::new(),
+            within_group: Vec::new(),
+            filter: None,
+            over: None,
+        })))
+    }
+
+    pub(super) fn function(&mut self, function: &ast::Function) -> Admitted<Expr> {
+        let ast::Function {
+            name,
+            uses_odbc_syntax,
+            parameters,
+            args,
+            within_group,
+            filter,
+            null_treatment,
+            over,
+        } = function;
+        absent(*uses_odbc_syntax, "an ODBC escape", "call the function directly")?;
+        absent(*parameters != ast::FunctionArguments::None, "function parameters", REMOVE)?;
+        absent(null_treatment.is_some(), "IGNORE or RESPECT NULLS", REMOVE)?;
+        let name = self.function_name(name)?;
+        let list = match args {
+            ast::FunctionArguments::None => return self.niladic(&name),
+            ast::FunctionArguments::Subquery(_) => {
+                return unsupported("a function over a query", "use a subquery");
+            }
+            ast::FunctionArguments::List(list) => list,
+        };
+        let rule =
+            functions::lookup(&name, self.dialect).ok_or_else(|| functions::unknown(&name))?;
+        let (distinct, args, order_by) = self.arguments(rule, list)?;
+        let over = over.as_ref().map(|over| self.over(over)).transpose()?;
+        let within_group = self.order_items(within_group)?;
+        let filter = filter.as_ref().map(|filter| self.expr(filter)).transpose()?;
+        let aggregates =
+            distinct || !order_by.is_empty() || !within_group.is_empty() || filter.is_some();
+        rule.check_position(over.is_some(), aggregates, !within_group.is_empty())?;
+        let name = rule.name;
+        Ok(Expr::Function(Box::new(Function {
+            name,
+            distinct,
+            args,
+            order_by,
+            within_group,
+            filter,
+            over,
+        })))
+    }
+
+    /// The last part of a function's name; a qualifier other than PostgreSQL's own catalog is refused (rule D9).
+    fn function_name(&self, name: &ast::ObjectName) -> Admitted<String> {
+        let parts = self.object_name(name)?;
+        let parts: Vec<&str> = parts.iter().map(Name::as_str).collect();
+        match parts.as_slice() {
+            [name] => Ok((*name).to_owned()),
+            ["pg_catalog", name] if self.dialect == Dialect::Postgresql => Ok((*name).to_owned()),
+            _ => Err(functions::unknown(&parts.join("."))),
+        }
+    }
+
+    fn niladic(&self, name: &str) -> Admitted<Expr> {
+        functions::niladic(name, self.dialect)
+            .map(Expr::Niladic)
+            .ok_or_else(|| functions::unknown(name))
+    }
+
+    fn arguments(
+        &mut self,
+        rule: &Rule,
+        list: &ast::FunctionArgumentList,
+    ) -> Admitted<(bool, Arguments, Vec<OrderItem>)> {
+        let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
+        let mut order_by = Vec::new();
+        for clause in clauses {
+            match clause {
+                ast::FunctionArgumentClause::OrderBy(items) => {
+                    order_by = self.order_items(items)?;
+                }
+                _ => return unsupported("this clause in a function call", REMOVE),
+            }
+        }
+        let distinct = *duplicate_treatment == Some(ast::DuplicateTreatment::Distinct);
+        if let [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)] = args.as_slice() {
+            absent(
+                rule.name != "count" || distinct || !order_by.is_empty(),
+                "`*` as an argument",
+                "name a column",
+            )?;
+            return Ok((false, Arguments::Star, order_by));
+        }
+        let args = args
+            .iter()
+            .map(|arg| match arg {
+                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => self.expr(expr),
+                _ => unsupported("a named or `*` argument", "pass values by position"),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        rule.check_arguments(&args)?;
+        Ok((distinct, Arguments::List(args), order_by))
+    }
+
+    fn over(&mut self, over: &ast::WindowType) -> Admitted<Over> {
+        match over {
+            ast::WindowType::NamedWindow(name) => Ok(Over::Named(self.name(name)?)),
+            ast::WindowType::WindowSpec(spec) => Ok(Over::Spec(self.window(spec)?)),
+        }
+    }
+}

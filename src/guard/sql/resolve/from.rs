@@ -1,0 +1,207 @@
+//! FROM clauses: which relation or CTE each name is, and what comes into scope.
+
+use super::super::Dialect;
+use super::super::scope::{self, Binding, Scope, ScopeColumn};
+use super::super::totality::{Analysis, Kind};
+use super::super::tree::{Alias, Factor, FromItem, Join, JoinConstraint, Name};
+use super::{MAX_TABLES, Place, Resolved, Resolver, too_many};
+use crate::guard::{Refusal, RefusalCode};
+
+impl Resolver<'_> {
+    pub(super) fn from(&mut self, from: &mut [FromItem]) -> Resolved<Scope> {
+        let mut scope = Scope::default();
+        for item in from.iter_mut() {
+            self.source(item, &mut scope)?;
+        }
+        self.late_conditions(from, &scope)?;
+        Ok(scope)
+    }
+
+    fn source(&mut self, item: &mut FromItem, scope: &mut Scope) -> Resolved<()> {
+        let FromItem { relation, joins } = item;
+        let added = self.factor(relation, scope)?;
+        Self::merge(scope, added, self.dialect)?;
+        for Join { kind: _, constraint, relation } in joins {
+            let right = self.factor(relation, scope)?;
+            let merged = match constraint {
+                JoinConstraint::Using(names) => self.using(names, scope, &right)?,
+                JoinConstraint::Natural => self.natural(scope, &right)?,
+                JoinConstraint::None | JoinConstraint::On(_) => Vec::new(),
+            };
+            Self::merge(scope, right, self.dialect)?;
+            scope.merged.extend(merged);
+            if let (JoinConstraint::On(on), Dialect::Postgresql) = (constraint, self.dialect) {
+                self.scopes.push(scope.clone());
+                self.condition(on, &[])?;
+                self.scopes.pop();
+            }
+        }
+        Ok(())
+    }
+
+    /// SQLite looks up the names of an ON clause in the whole FROM clause, also in what stands to its right.
+    pub(super) fn late_conditions(&mut self, from: &mut [FromItem], scope: &Scope) -> Resolved<()> {
+        if self.dialect != Dialect::Sqlite {
+            return Ok(());
+        }
+        self.scopes.push(scope.clone());
+        for (index, item) in from.iter_mut().enumerate() {
+            self.late_item(item, index == 0)?;
+        }
+        self.scopes.pop();
+        Ok(())
+    }
+
+    fn late_item(&mut self, item: &mut FromItem, first: bool) -> Resolved<()> {
+        if let (Factor::Nested { from, alias: None }, true) = (&mut item.relation, first) {
+            self.late_item(from, true)?;
+        }
+        for join in &mut item.joins {
+            if let JoinConstraint::On(on) = &mut join.constraint {
+                self.condition(on, &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(scope: &mut Scope, added: Scope, dialect: Dialect) -> Resolved<()> {
+        for binding in added.bindings {
+            scope.add(binding, dialect)?;
+        }
+        scope.merged.extend(added.merged);
+        if scope.bindings.len() > MAX_TABLES {
+            return Err(too_many("tables in one FROM clause", MAX_TABLES));
+        }
+        Ok(())
+    }
+
+    /// Checks the columns of USING on both sides; their comparison counts as a condition.
+    fn using(&mut self, names: &mut [Name], left: &Scope, right: &Scope) -> Resolved<Vec<Name>> {
+        for name in names.iter_mut() {
+            let mut sides = Vec::new();
+            for side in [left, right] {
+                let scope::Found::Column { parts, analysis } = side.column(name, self.dialect)?
+                else {
+                    return Err(scope::unknown_column(std::slice::from_ref(name)));
+                };
+                sides.push(analysis);
+                if let Some(canonical) = parts.last() {
+                    *name = canonical.clone();
+                }
+            }
+            if let [left, right] = sides.as_slice() {
+                let compared = Analysis::total(Kind::Unknown)
+                    .or_fails(self.dialect.comparison_fails(left, right));
+                self.note(Place::Condition, &compared);
+            }
+        }
+        Ok(names.to_vec())
+    }
+
+    fn natural(&mut self, left: &Scope, right: &Scope) -> Resolved<Vec<Name>> {
+        let mut names = left.common_names(right, self.dialect);
+        self.using(&mut names, left, right)
+    }
+
+    /// Resolves one FROM item; `before` holds what stands left of it, which only LATERAL sees.
+    fn factor(&mut self, factor: &mut Factor, before: &Scope) -> Resolved<Scope> {
+        let mut added = Scope::default();
+        match factor {
+            Factor::Named { name, alias } => {
+                let (binding, resolved) = self.named(name, alias.as_ref())?;
+                if let Some(resolved) = resolved {
+                    *factor = resolved;
+                }
+                added.bindings.push(binding);
+            }
+            Factor::Derived { lateral, query, alias } => {
+                if *lateral {
+                    self.scopes.push(before.clone());
+                }
+                let mut columns = self.nested(query)?;
+                if *lateral {
+                    self.scopes.pop();
+                }
+                if let Some(alias) = alias {
+                    scope::rename(&mut columns, alias)?;
+                }
+                let name = alias.as_ref().map(|alias| alias.name.clone());
+                added.bindings.push(Binding { name, relation: None, columns });
+            }
+            Factor::Nested { from, alias } => {
+                let mut inner = Scope::default();
+                self.source(from, &mut inner)?;
+                // SQLite drops the parentheses around a join that stands first and has no alias; any other is a
+                // subquery with a FROM clause of its own.
+                if alias.is_some() || !before.bindings.is_empty() {
+                    self.late_conditions(std::slice::from_mut(from), &inner)?;
+                }
+                match alias {
+                    // An aliased join hides the names inside it.
+                    Some(alias) => {
+                        let mut columns = inner.star(self.dialect);
+                        scope::rename(&mut columns, alias)?;
+                        let name = Some(alias.name.clone());
+                        added.bindings.push(Binding { name, relation: None, columns });
+                    }
+                    None => added = inner,
+                }
+            }
+            Factor::Occurrence { .. } | Factor::Base { .. } => {
+                return Err(Refusal::new(
+                    RefusalCode::RoundTrip,
+                    "a name was resolved twice",
+                    "report this",
+                ));
+            }
+        }
+        Ok(added)
+    }
+
+    /// A name in FROM: a CTE in scope if it is unqualified (rule A7), else a relation.
+    pub(super) fn named(
+        &self,
+        name: &mut [Name],
+        alias: Option<&Alias>,
+    ) -> Resolved<(Binding, Option<Factor>)> {
+        let cte = match &*name {
+            [single] => self.ctes.iter().rev().find(|cte| self.same(&cte.name, single)),
+            _ => None,
+        };
+        if let Some(cte) = cte {
+            let mut columns = cte.columns.clone().ok_or_else(|| {
+                Refusal::unsupported(
+                    format_args!("the WITH query `{}` before or inside its own definition", cte.name.as_str()),
+                    "define WITH queries before they are used; a recursive one reads itself after UNION",
+                )
+            })?;
+            if let Some(alias) = alias {
+                scope::rename(&mut columns, alias)?;
+            }
+            let bound = alias.map_or_else(|| cte.name.clone(), |alias| alias.name.clone());
+            if let Some(first) = name.first_mut() {
+                *first = cte.name.clone();
+            }
+            return Ok((Binding { name: Some(bound), relation: None, columns }, None));
+        }
+        let relation = scope::relation(name, self.dialect, self.catalog, self.filters)?;
+        let mut columns: Vec<ScopeColumn> = relation
+            .columns
+            .iter()
+            .map(|column| ScopeColumn {
+                name: Some(Name::new(column.name.as_str())),
+                analysis: Analysis::total(Kind::Known(column.column_type)),
+            })
+            .collect();
+        let own = Alias { name: Name::new(&*relation.name.name), columns: Vec::new() };
+        let bound = alias.unwrap_or(&own);
+        scope::rename(&mut columns, bound)?;
+        let binding = Binding {
+            name: Some(bound.name.clone()),
+            relation: alias.is_none().then(|| relation.name.clone()),
+            columns,
+        };
+        let factor = Factor::Occurrence { relation: relation.name.clone(), alias: bound.clone() };
+        Ok((binding, Some(factor)))
+    }
+}

@@ -1,0 +1,60 @@
+//! Rules of the house that no compiler checks.
+
+use std::path::{Path, PathBuf};
+
+use crate::world;
+
+fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, extension, found);
+        } else if path.extension().is_some_and(|own| own == extension) {
+            found.push(path);
+        }
+    }
+}
+
+fn all(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    files(&world::root().join(folder), extension, &mut found);
+    assert!(!found.is_empty(), "{folder} has no {extension} files");
+    found
+}
+
+#[test]
+fn files_are_short_and_named_after_a_noun() {
+    for path in all("src", "rs").into_iter().chain(all("tests", "rs")) {
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 500, "{} has {lines} lines: look for the second noun", path.display());
+        let name = path.file_stem().unwrap();
+        assert!(name != "utils" && name != "helpers" && name != "misc", "{}", path.display());
+    }
+}
+
+#[test]
+fn drivers_are_named_by_engines_and_the_store_only() {
+    for path in all("src", "rs") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let relative = path.strip_prefix(world::root().join("src")).unwrap();
+        let allowed = relative.starts_with("engine") || relative.starts_with("store");
+        let allowed =
+            allowed || relative == Path::new("engine.rs") || relative == Path::new("store.rs");
+        assert!(allowed || !text.contains("sqlx::"), "{} names the driver", path.display());
+        let engine = relative.starts_with("engine");
+        assert!(engine || !text.contains("AssertSqlSafe"), "{} runs built text", path.display());
+    }
+}
+
+#[test]
+fn every_policy_has_an_id() {
+    for path in all("policies", "cedar") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let rules = text
+            .lines()
+            .filter(|line| line.starts_with("permit") || line.starts_with("forbid"))
+            .count();
+        let ids = text.lines().filter(|line| line.starts_with("@id(")).count();
+        assert_eq!(rules, ids, "{}", path.display());
+    }
+}
