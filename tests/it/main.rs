@@ -7,6 +7,7 @@ mod tally;
 mod commute;
 mod cli;
 mod demo;
+mod emission;
 mod engine;
 mod http;
 mod policy_oracle;
