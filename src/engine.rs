@@ -5,6 +5,10 @@
 
 pub mod declared;
 mod demo;
+mod inspected;
+mod mssql;
+mod mysql;
+mod postgres;
 mod sqlite;
 
 use std::borrow::Cow;
@@ -14,11 +18,18 @@ use crate::catalog::Catalog;
 use crate::guard::Guarded;
 use crate::guard::sql::SelectSql;
 use crate::policy::settings::{EngineKind, Settings};
+pub use inspected::{Introspected, Power, Role};
 
 /// An open database.
 pub enum Engine {
     /// SQLite, embedded.
     Sqlite(sqlite::Sqlite),
+    /// PostgreSQL.
+    Postgres(postgres::Postgres),
+    /// MySQL and MariaDB.
+    Mysql(mysql::Mysql),
+    /// SQL Server.
+    Mssql(mssql::Mssql),
 }
 
 /// One value of an answer.
@@ -26,23 +37,34 @@ pub enum Engine {
 pub enum Cell {
     /// NULL.
     Null,
+    /// A truth value, of engines that have them.
+    Bool(bool),
     /// A 64-bit integer.
     Integer(i64),
+    /// An integer beyond those with a sign.
+    Unsigned(u64),
     /// A floating point number, infinities included.
     Real(f64),
-    /// Text.
+    /// An exact decimal with its scale, or `NaN`, `Infinity`, `-Infinity`.
+    Decimal(String),
+    /// Text; also dates and times in ISO 8601, and whatever has no other form here.
     Text(String),
     /// Bytes, and text that is not UTF-8.
     Bytes(Vec<u8>),
+    /// A JSON text as the database writes it.
+    Json(String),
+    /// An array, of arrays where it has several dimensions.
+    Array(Vec<Cell>),
 }
 
 impl Cell {
     /// Roughly what the value weighs in an answer.
     fn bytes(&self) -> usize {
         match self {
-            Self::Null | Self::Integer(_) | Self::Real(_) => 8,
-            Self::Text(text) => text.len(),
+            Self::Null | Self::Bool(_) | Self::Integer(_) | Self::Unsigned(_) | Self::Real(_) => 8,
+            Self::Text(text) | Self::Decimal(text) | Self::Json(text) => text.len(),
             Self::Bytes(bytes) => bytes.len(),
+            Self::Array(cells) => cells.iter().map(Self::bytes).sum::<usize>() + 8,
         }
     }
 
@@ -50,10 +72,14 @@ impl Cell {
     fn type_name(&self) -> Option<&'static str> {
         match self {
             Self::Null => None,
-            Self::Integer(_) => Some("integer"),
+            Self::Bool(_) => Some("boolean"),
+            Self::Integer(_) | Self::Unsigned(_) => Some("integer"),
             Self::Real(_) => Some("float"),
+            Self::Decimal(_) => Some("decimal"),
             Self::Text(_) => Some("text"),
             Self::Bytes(_) => Some("bytes"),
+            Self::Json(_) => Some("json"),
+            Self::Array(_) => Some("array"),
         }
     }
 }
@@ -63,8 +89,8 @@ impl Cell {
 pub struct AnswerColumn {
     /// As the query names it.
     pub name: String,
-    /// The catalog's word for a plain column, otherwise that of the first value; `unknown` without either.
-    pub type_name: &'static str,
+    /// The catalog's word for the type where it has one, otherwise the database's own; `unknown` without either.
+    pub type_name: Cow<'static, str>,
 }
 
 /// What a query gave.
@@ -76,15 +102,6 @@ pub struct Rows {
     pub rows: Vec<Vec<Cell>>,
     /// Whether rows were dropped because a limit was reached.
     pub truncated: bool,
-}
-
-/// What a live database holds, for `pull`.
-#[derive(Debug)]
-pub struct Introspected {
-    /// Its relations.
-    pub catalog: Catalog,
-    /// What was left out, in words for the operator.
-    pub notes: Vec<String>,
 }
 
 /// Why a database did not answer. Carries no text of the driver.
@@ -99,6 +116,15 @@ pub enum EngineError {
     /// An engine that this build does not run.
     #[error("queries do not run on `{}` databases yet", .0.name())]
     Unsupported(EngineKind),
+    /// The server did not accept the login.
+    #[error("the database did not accept the login")]
+    Login,
+    /// The server and the settings do not agree on encryption.
+    #[error("no encrypted connection to the database could be agreed on")]
+    Tls,
+    /// The server ran out of room, on disk or in its tables of connections.
+    #[error("the database has no room left")]
+    Full,
     /// All connections were taken for as long as a query may run.
     #[error("the database is busy")]
     Busy,
@@ -118,6 +144,9 @@ impl EngineError {
     pub fn code(self) -> &'static str {
         match self {
             Self::Unavailable | Self::Url(_) | Self::Unsupported(_) => "database_unavailable",
+            Self::Login => "database_login_failed",
+            Self::Tls => "database_tls_failed",
+            Self::Full => "database_full",
             Self::Busy => "database_busy",
             Self::Failed => "query_failed",
             Self::Timeout => "query_timeout",
@@ -134,10 +163,10 @@ impl Engine {
                 let place = Place::of(settings, folder)?;
                 Ok(Self::Sqlite(sqlite::Sqlite::open(place, settings.limits).await?))
             }
-            kind @ (EngineKind::Postgresql
-            | EngineKind::Mysql
-            | EngineKind::Sqlserver
-            | EngineKind::Mongodb) => Err(EngineError::Unsupported(kind)),
+            EngineKind::Postgresql => Ok(Self::Postgres(postgres::Postgres::open(settings)?)),
+            EngineKind::Mysql => Ok(Self::Mysql(mysql::Mysql::open(settings)?)),
+            EngineKind::Sqlserver => Ok(Self::Mssql(mssql::Mssql::open(settings)?)),
+            kind @ EngineKind::Mongodb => Err(EngineError::Unsupported(kind)),
         }
     }
 
@@ -151,6 +180,9 @@ impl Engine {
         let select = query.query();
         match self {
             Self::Sqlite(sqlite) => sqlite.run(select.text(), select.binds(), catalog).await,
+            Self::Postgres(postgres) => postgres.run(select, catalog).await,
+            Self::Mysql(mysql) => mysql.run(select, catalog).await,
+            Self::Mssql(mssql) => mssql.run(select, catalog).await,
         }
     }
 
@@ -158,11 +190,24 @@ impl Engine {
     pub async fn introspect(&self) -> Result<Introspected, EngineError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.introspect().await,
+            Self::Postgres(postgres) => postgres.introspect().await,
+            Self::Mysql(mysql) => mysql.introspect().await,
+            Self::Mssql(mssql) => mssql.introspect().await,
         }
     }
 }
 
-/// Where a database is.
+/// The address of a database: as it is written, or from the environment variable that `env:NAME` names.
+fn url(settings: &Settings) -> Result<Cow<'_, str>, EngineError> {
+    match settings.url.strip_prefix("env:") {
+        Some(variable) => std::env::var(variable)
+            .map(Cow::Owned)
+            .map_err(|_| EngineError::Url("the environment variable is not set")),
+        None => Ok(Cow::Borrowed(settings.url.as_str())),
+    }
+}
+
+/// Where a SQLite database is.
 enum Place {
     /// A file that must exist.
     File(PathBuf),
@@ -172,12 +217,7 @@ enum Place {
 
 impl Place {
     fn of(settings: &Settings, folder: &Path) -> Result<Self, EngineError> {
-        let url = match settings.url.strip_prefix("env:") {
-            Some(variable) => std::env::var(variable)
-                .map(Cow::Owned)
-                .map_err(|_| EngineError::Url("the environment variable is not set"))?,
-            None => Cow::Borrowed(settings.url.as_str()),
-        };
+        let url = url(settings)?;
         if url == "demo:" {
             return Ok(Self::Demo);
         }

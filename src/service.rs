@@ -308,9 +308,9 @@ pub fn dialect(engine: EngineKind) -> Result<Dialect, EngineError> {
     match engine {
         EngineKind::Sqlite => Ok(Dialect::Sqlite),
         EngineKind::Postgresql => Ok(Dialect::Postgresql),
-        EngineKind::Mysql | EngineKind::Sqlserver | EngineKind::Mongodb => {
-            Err(EngineError::Unsupported(engine))
-        }
+        EngineKind::Mysql => Ok(Dialect::Mysql),
+        EngineKind::Sqlserver => Ok(Dialect::Mssql),
+        EngineKind::Mongodb => Err(EngineError::Unsupported(engine)),
     }
 }
 
@@ -319,10 +319,12 @@ fn only_cell(rows: &Rows) -> Option<String> {
     let [row] = rows.rows.as_slice() else { return None };
     let [cell] = row.as_slice() else { return None };
     match cell {
-        Cell::Null => None,
+        Cell::Null | Cell::Array(_) => None,
+        Cell::Bool(truth) => Some(truth.to_string()),
         Cell::Integer(number) => Some(number.to_string()),
+        Cell::Unsigned(number) => Some(number.to_string()),
         Cell::Real(number) => Some(number.to_string()),
-        Cell::Text(text) => Some(text.clone()),
+        Cell::Decimal(text) | Cell::Text(text) | Cell::Json(text) => Some(text.clone()),
         Cell::Bytes(bytes) => Some(format!("{} bytes", bytes.len())),
     }
 }

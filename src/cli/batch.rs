@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::{CallerArgs, output};
 use crate::audit::Record;
 use crate::guard::sql::SelectSql;
-use crate::http::wire::{self, Bind, Column, Table};
+use crate::http::wire::{self, Bind, Column, JsonCell, Table};
 use crate::policy::Database;
 use crate::service::{self, Served};
 use output::Failed;
@@ -31,7 +31,7 @@ struct Told {
     binds: Option<Vec<Bind>>,
     readable: Option<String>,
     columns: Option<Vec<Column>>,
-    rows: Option<Vec<Vec<Json>>>,
+    rows: Option<Vec<Vec<JsonCell>>>,
     truncated: Option<bool>,
     code: Option<&'static str>,
     message: Option<String>,

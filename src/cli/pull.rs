@@ -17,7 +17,7 @@ pub(super) async fn run(policies: &Path, id: &DatabaseId) -> Result<(), Failed> 
     let settings = Settings::parse(&text)
         .map_err(|error| Failed::new("invalid_settings", error.to_string()))?;
     let engine = Engine::open(&settings, &folder).await?;
-    let Introspected { mut catalog, notes } = engine.introspect().await?;
+    let Introspected { mut catalog, notes, .. } = engine.introspect().await?;
     if let Ok(text) = std::fs::read_to_string(folder.join("catalog.toml"))
         && let Ok(before) = Catalog::parse(&text)
     {

@@ -311,7 +311,7 @@ impl RawRows {
         let columns = self.columns.into_iter().enumerate().map(|(index, (name, origin))| {
             let first = || rows.iter().find_map(|row| row.get(index)?.type_name());
             let type_name = declared_type(&origin, catalog).or_else(first).unwrap_or("unknown");
-            AnswerColumn { name, type_name }
+            AnswerColumn { name, type_name: type_name.into() }
         });
         Rows { columns: columns.collect(), rows, truncated: self.truncated }
     }

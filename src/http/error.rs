@@ -153,7 +153,10 @@ impl From<Failure> for ApiError {
                     EngineError::Unavailable
                     | EngineError::Url(_)
                     | EngineError::Unsupported(_) => return Self::UNAVAILABLE,
-                    EngineError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+                    EngineError::Busy
+                    | EngineError::Login
+                    | EngineError::Tls
+                    | EngineError::Full => StatusCode::SERVICE_UNAVAILABLE,
                     EngineError::Failed | EngineError::Memory => StatusCode::UNPROCESSABLE_ENTITY,
                     EngineError::Timeout => StatusCode::GATEWAY_TIMEOUT,
                 };

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, header};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
@@ -20,7 +21,8 @@ use crate::audit::Record;
 use crate::identity::{DatabaseId, Principal};
 use crate::service::{self, Answer, Served};
 
-type Reply = Result<Json<serde_json::Value>, ApiError>;
+/// A body that is written already, so that JSON of the database keeps every digit.
+type Reply = Result<([(HeaderName, HeaderValue); 1], Vec<u8>), ApiError>;
 
 /// Characters of a question.
 const MAX_MESSAGE_CHARS: usize = 4_000;
@@ -172,5 +174,6 @@ fn request_id(parts: &Parts) -> String {
 }
 
 fn reply(body: &impl serde::Serialize) -> Reply {
-    serde_json::to_value(body).map(Json).map_err(|_| ApiError::INTERNAL)
+    let body = serde_json::to_vec(body).map_err(|_| ApiError::INTERNAL)?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body))
 }

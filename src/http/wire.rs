@@ -1,8 +1,11 @@
 //! The JSON of requests and answers.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use crate::engine::{AnswerColumn, Cell, Rows};
@@ -73,14 +76,17 @@ pub(crate) struct Bind {
 #[derive(Serialize)]
 pub(crate) struct Column {
     name: String,
-    r#type: &'static str,
+    r#type: Cow<'static, str>,
 }
+
+/// A value of an answer as JSON.
+pub(crate) struct JsonCell(Cell);
 
 /// A result. Rows are arrays in the order of the columns, since two columns can have one name.
 #[derive(Serialize, Default)]
 pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
-    pub(crate) rows: Vec<Vec<Json>>,
+    pub(crate) rows: Vec<Vec<JsonCell>>,
     pub(crate) row_count: usize,
     pub(crate) truncated: bool,
 }
@@ -158,21 +164,47 @@ impl From<Rows> for Table {
             row_count: rows.rows.len(),
             truncated: rows.truncated,
             columns: rows.columns.into_iter().map(column).collect(),
-            rows: rows.rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect(),
+            rows: rows.rows.into_iter().map(|row| row.into_iter().map(JsonCell).collect()).collect(),
         }
     }
 }
 
-fn cell(cell: Cell) -> Json {
+impl Serialize for JsonCell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        cell(&self.0, serializer)
+    }
+}
+
+fn cell<S: Serializer>(cell: &Cell, serializer: S) -> Result<S::Ok, S::Error> {
     match cell {
-        Cell::Null => Json::Null,
-        Cell::Integer(number) => json!(number),
-        Cell::Real(number) if number.is_finite() => json!(number),
+        Cell::Null => serializer.serialize_unit(),
+        Cell::Bool(truth) => serializer.serialize_bool(*truth),
+        Cell::Integer(number) => serializer.serialize_i64(*number),
+        Cell::Unsigned(number) => serializer.serialize_u64(*number),
+        Cell::Real(number) if number.is_finite() => serializer.serialize_f64(*number),
         // JSON has no word for them.
-        Cell::Real(number) if number.is_nan() => json!("NaN"),
-        Cell::Real(number) => json!(if number > 0.0 { "Infinity" } else { "-Infinity" }),
-        Cell::Text(text) => Json::String(text),
-        Cell::Bytes(bytes) => Json::String(STANDARD.encode(bytes)),
+        Cell::Real(number) if number.is_nan() => serializer.serialize_str("NaN"),
+        Cell::Real(number) => {
+            serializer.serialize_str(if *number > 0.0 { "Infinity" } else { "-Infinity" })
+        }
+        // As a string: a JSON number would lose digits, and its scale, in most readers.
+        Cell::Decimal(text) | Cell::Text(text) => serializer.serialize_str(text),
+        Cell::Bytes(bytes) => serializer.serialize_str(&STANDARD.encode(bytes)),
+        // As it is, every digit kept; what is not JSON after all is a string.
+        Cell::Json(text) => match serde_json::from_str::<&RawValue>(text) {
+            Ok(raw) => raw.serialize(serializer),
+            Err(_) => serializer.serialize_str(text),
+        },
+        Cell::Array(cells) => serializer.collect_seq(cells.iter().map(Nested)),
+    }
+}
+
+/// A cell inside an array.
+struct Nested<'a>(&'a Cell);
+
+impl Serialize for Nested<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        cell(self.0, serializer)
     }
 }
 
@@ -183,15 +215,22 @@ mod tests {
     #[test]
     fn cells_become_json() {
         for (given, expected) in [
-            (Cell::Null, json!(null)),
-            (Cell::Integer(i64::MIN), json!(i64::MIN)),
-            (Cell::Real(1.5), json!(1.5)),
-            (Cell::Real(f64::INFINITY), json!("Infinity")),
-            (Cell::Real(f64::NEG_INFINITY), json!("-Infinity")),
-            (Cell::Text("\u{0}é".to_owned()), json!("\u{0}é")),
-            (Cell::Bytes(vec![0, 255]), json!("AP8=")),
+            (Cell::Null, "null"),
+            (Cell::Bool(true), "true"),
+            (Cell::Integer(i64::MIN), "-9223372036854775808"),
+            (Cell::Unsigned(u64::MAX), "18446744073709551615"),
+            (Cell::Real(1.5), "1.5"),
+            (Cell::Real(f64::NAN), r#""NaN""#),
+            (Cell::Real(f64::INFINITY), r#""Infinity""#),
+            (Cell::Real(f64::NEG_INFINITY), r#""-Infinity""#),
+            (Cell::Decimal("12.30".to_owned()), r#""12.30""#),
+            (Cell::Text("\u{0}é".to_owned()), r#""\u0000é""#),
+            (Cell::Bytes(vec![0, 255]), r#""AP8=""#),
+            (Cell::Json(r#"{"n": 1.10}"#.to_owned()), r#"{"n": 1.10}"#),
+            (Cell::Json("not json".to_owned()), r#""not json""#),
+            (Cell::Array(vec![Cell::Integer(1), Cell::Null]), "[1,null]"),
         ] {
-            assert_eq!(cell(given), expected);
+            assert_eq!(serde_json::to_string(&JsonCell(given)).unwrap(), expected);
         }
     }
 

@@ -200,7 +200,7 @@ impl Writer<'_, '_> {
             Place::End => format!("%{pattern}"),
         };
         let like = match self.dialect {
-            Dialect::Sqlite => "LIKE",
+            Dialect::Sqlite | Dialect::Mysql | Dialect::Mssql => "LIKE",
             Dialect::Postgresql => "ILIKE",
         };
         let escape = if special { format!(" ESCAPE '{ESCAPE}'") } else { String::new() };

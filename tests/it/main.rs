@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod world;
+mod servers;
 mod tally;
 mod commute;
 mod cli;

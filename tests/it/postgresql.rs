@@ -1,119 +1,18 @@
 //! The commutation oracle on PostgreSQL: every fixture, guarded on the shared database and as it is on `D|p`.
 //!
-//! Starts a server of its own in a temporary folder. Without PostgreSQL's programs the test says that it left them
-//! out, unless `DIALEKTAI_TEST_REQUIRE` names `postgresql`.
+//! Starts a server of its own, see `servers`.
 #![expect(clippy::disallowed_methods, reason = "an oracle runs what the service never would")]
-
-use std::net::TcpListener;
-use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use dialektai::guard::sql::{Dialect, SelectSql, guard_sql};
 use dialektai::identity::Principal;
 use dialektai::policy::Database;
 use dialektai::predicate::Value;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqlSafeStr as _, ValueRef as _};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _, ValueRef as _};
 
+use crate::servers::postgresql::Server;
 use crate::tally::{Tally, sorted};
 use crate::world::{self, Indexes, Outcome};
-
-/// A server that is stopped when it is dropped.
-struct Server {
-    process: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Where Debian keeps the programs, newest version last; or the PATH.
-fn programs() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
-    folders.extend(std::env::split_paths(&std::env::var_os("PATH")?));
-    folders.sort();
-    folders
-        .into_iter()
-        .rfind(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
-}
-
-/// A command as a user that PostgreSQL accepts: it refuses to run as root.
-fn command(program: &Path) -> Command {
-    if numeric_id("-u", None) != 0 {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
-    command
-}
-
-fn numeric_id(flag: &str, user: Option<&str>) -> u32 {
-    let output = Command::new("id").arg(flag).args(user).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
-}
-
-impl Server {
-    async fn start(programs: &Path) -> Self {
-        let folder = tempfile::Builder::new().prefix("dialektai-postgresql-").tempdir().unwrap();
-        if numeric_id("-u", None) == 0 {
-            let owner = (numeric_id("-u", Some("postgres")), numeric_id("-g", Some("postgres")));
-            chown(folder.path(), Some(owner.0), Some(owner.1)).unwrap();
-        }
-        let data = folder.path().join("data");
-        let made = command(&programs.join("initdb"))
-            .args([
-                "--auth=trust",
-                "--username=postgres",
-                "--no-sync",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "-D",
-            ])
-            .arg(&data)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = command(&programs.join("postgres"))
-            .arg("-D")
-            .arg(&data)
-            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
-            .args(["-c", "unix_socket_directories="])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Self { process, port, _folder: folder };
-        for _ in 0..100 {
-            if server.options("postgres").connect().await.is_ok() {
-                return server;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("PostgreSQL did not start");
-    }
-
-    fn options(&self, database: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .host("127.0.0.1")
-            .port(self.port)
-            .username("postgres")
-            .database(database)
-            .ssl_mode(PgSslMode::Disable)
-    }
-
-    async fn connect(&self, database: &str) -> PgConnection {
-        self.options(database).connect().await.unwrap()
-    }
-}
 
 async fn execute(connection: &mut PgConnection, sql: &str) {
     let result =
@@ -191,15 +90,7 @@ async fn restrict(
 
 #[tokio::test]
 async fn fixtures_commute_on_postgresql() {
-    let Some(programs) = programs() else {
-        let required = std::env::var("DIALEKTAI_TEST_REQUIRE").unwrap_or_default();
-        assert!(!required.contains("postgresql"), "PostgreSQL is required and not installed");
-        eprintln!(
-            "left out: PostgreSQL is not installed, so its rewritings are compared in shape only"
-        );
-        return;
-    };
-    let server = Server::start(&programs).await;
+    let Some(server) = Server::start(&[]).await else { return };
     execute(&mut server.connect("postgres").await, "CREATE DATABASE shared").await;
     let mut shared = server.connect("shared").await;
     for file in ["schema.sql", "seed.sql"] {

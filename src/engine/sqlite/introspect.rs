@@ -6,11 +6,11 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::catalog::{
-    Catalog, Column, ColumnName, ForeignKey, PRINCIPAL_TYPE, Relation, RelationKind, RelationName,
-    entity_type_for,
+    Catalog, Column, ColumnName, ForeignKey, Relation, RelationKind, RelationName, entity_type_for,
 };
 use crate::engine::Introspected;
 use crate::engine::declared::sqlite_type;
+use crate::engine::inspected::give_entity_types;
 
 /// The schema of a SQLite database's own relations.
 const SCHEMA: &str = "main";
@@ -66,7 +66,48 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> Result<Introspect
         relation.foreign_keys = foreign_keys(connection, relation, &parents, &mut notes).await?;
     }
     give_entity_types(&mut relations);
-    Ok(Introspected { catalog: Catalog { default_schema: SCHEMA.to_owned(), relations }, notes })
+    let mut all = BTreeMap::new();
+    for relation in &relations {
+        all.insert(relation.name.clone(), indexes(connection, relation).await?);
+    }
+    let catalog = Catalog { default_schema: SCHEMA.to_owned(), relations };
+    Ok(Introspected { catalog, notes, indexes: all, role: None })
+}
+
+/// The columns of every index, the primary key's included; an expression ends the list of one.
+#[expect(clippy::disallowed_methods, reason = "the engine is where queries run")]
+async fn indexes(
+    connection: &mut SqliteConnection,
+    relation: &Relation,
+) -> Result<Vec<Vec<ColumnName>>, sqlx::Error> {
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM pragma_index_list(?1, 'main') WHERE partial = 0 ORDER BY name",
+    )
+    .bind(relation.name.name.clone())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut indexes = vec![relation.primary_key.clone()];
+    for name in names {
+        let parts = index_parts(connection, name).await?;
+        indexes.push(parts.into_iter().map_while(|part| part.map(ColumnName::new)).collect());
+    }
+    indexes.retain(|columns| !columns.is_empty());
+    Ok(indexes)
+}
+
+/// The key columns of an index; `None` for a key over an expression, which has no name.
+#[expect(clippy::disallowed_methods, reason = "the engine is where queries run")]
+async fn index_parts(
+    connection: &mut SqliteConnection,
+    index: String,
+) -> Result<Vec<Option<String>>, sqlx::Error> {
+    // `key` is 0 for the columns that an index only carries.
+    sqlx::query_scalar(
+        "SELECT name FROM pragma_index_xinfo(?1, 'main') WHERE key = 1 ORDER BY seqno",
+    )
+    .bind(index)
+    .fetch_all(connection)
+    .await
 }
 
 #[expect(clippy::disallowed_methods, reason = "the engine is where queries run")]
@@ -188,13 +229,7 @@ async fn unique_keys(
             keys.primary_indexed = true;
             continue;
         }
-        // `key` is 0 for the columns that an index only carries; a key over an expression has no name.
-        let parts = sqlx::query_scalar::<_, Option<String>>(
-            "SELECT name FROM pragma_index_xinfo(?1, 'main') WHERE key = 1 ORDER BY seqno",
-        )
-        .bind(name)
-        .fetch_all(&mut *connection)
-        .await?;
+        let parts = index_parts(connection, name).await?;
         let columns: Option<Vec<ColumnName>> =
             parts.into_iter().map(|part| part.map(ColumnName::new)).collect();
         keys.unique.extend(columns.filter(|columns| !keys.unique.contains(columns)));
@@ -288,17 +323,4 @@ async fn foreign_keys(
         }
     }
     Ok(keys)
-}
-
-/// `a b` and `a_b` would both be `a_b` in policies.
-fn give_entity_types(relations: &mut [Relation]) {
-    let mut taken = BTreeSet::from([PRINCIPAL_TYPE.to_owned()]);
-    for relation in relations {
-        let wanted = relation.entity_type.clone();
-        let mut number = 2;
-        while !taken.insert(relation.entity_type.clone()) {
-            relation.entity_type = format!("{wanted}_{number}");
-            number += 1;
-        }
-    }
 }

@@ -94,7 +94,7 @@ async fn values_keep_their_kind() {
             Cell::Bytes(Vec::new()),
         ]]
     );
-    let types: Vec<&str> = rows.columns.iter().map(|column| column.type_name).collect();
+    let types: Vec<&str> = rows.columns.iter().map(|column| &*column.type_name).collect();
     assert_eq!(
         types,
         ["integer", "float", "float", "text", "bytes", "unknown", "bytes", "text", "bytes"]
@@ -109,7 +109,7 @@ async fn columns_are_typed_by_the_catalog_even_without_rows() {
     let rows = case.sqlite.run(text, &[Value::Long(99)], &catalog).await.unwrap();
     assert!(rows.rows.is_empty());
     let columns: Vec<(&str, &str)> =
-        rows.columns.iter().map(|column| (column.name.as_str(), column.type_name)).collect();
+        rows.columns.iter().map(|column| (column.name.as_str(), &*column.type_name)).collect();
     assert_eq!(columns, [("on_duty", "boolean"), ("born", "date"), ("count(*)", "unknown")]);
 }
 
@@ -271,7 +271,7 @@ async fn text_in_utf16_databases_is_read() {
 #[tokio::test]
 async fn introspection_is_exact_about_null_collation_and_keys() {
     let case = open(Limits::default()).await;
-    let Introspected { catalog, notes } = case.sqlite.introspect().await.unwrap();
+    let Introspected { catalog, notes, .. } = case.sqlite.introspect().await.unwrap();
     assert_eq!(Catalog::parse(&catalog.to_toml()).unwrap(), catalog);
     insta::assert_snapshot!(catalog.to_toml(), @r##"
     # Written by `dialektai pull`. What is not here does not exist for any caller.

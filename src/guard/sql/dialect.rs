@@ -9,6 +9,10 @@ pub enum Dialect {
     Sqlite,
     /// PostgreSQL.
     Postgresql,
+    /// MySQL and MariaDB: what both read alike.
+    Mysql,
+    /// Microsoft SQL Server: Transact-SQL.
+    Mssql,
 }
 
 /// Keywords of the parser that no engine reserves and that people name columns after: printed bare.
@@ -47,38 +51,46 @@ impl Dialect {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgresql => "postgresql",
+            Self::Mysql => "mysql",
+            Self::Mssql => "sqlserver",
         }
     }
 
-    /// SQLite takes a double-quoted name that it does not find for a text (rule F8), so backticks are used there.
-    pub(super) fn identifier_quote(self) -> char {
+    /// The quotes around an identifier; inside, the closing one is doubled. SQLite takes a double-quoted name that it does not find for a text (rule F8), so backticks are used there.
+    pub(super) fn identifier_quotes(self) -> (char, char) {
         match self {
-            Self::Sqlite => '`',
-            Self::Postgresql => '"',
+            Self::Sqlite | Self::Mysql => ('`', '`'),
+            Self::Postgresql => ('"', '"'),
+            Self::Mssql => ('[', ']'),
         }
     }
 
-    /// The longest identifier, in bytes: PostgreSQL cuts a longer one, which then is another name (rule A9).
+    /// The longest identifier, in bytes: PostgreSQL cuts a longer one, which then is another name (rule A9). MySQL and
+    /// SQL Server count characters; a byte is never less.
     pub(super) fn max_name_bytes(self) -> usize {
         match self {
             Self::Sqlite => 255,
             Self::Postgresql => 63,
+            Self::Mysql => 64,
+            Self::Mssql => 128,
         }
     }
 
     /// The placeholder of bind `number`, counted from 1.
     pub(super) fn placeholder(self, number: usize) -> String {
         match self {
-            Self::Sqlite => format!("?{number}"),
+            Self::Sqlite | Self::Mysql => format!("?{number}"),
             Self::Postgresql => format!("${number}"),
+            Self::Mssql => format!("@P{number}"),
         }
     }
 
     /// The number of a placeholder that `placeholder` wrote.
     pub(super) fn read_placeholder(self, text: &str) -> Option<usize> {
         let digits = match self {
-            Self::Sqlite => text.strip_prefix('?'),
+            Self::Sqlite | Self::Mysql => text.strip_prefix('?'),
             Self::Postgresql => text.strip_prefix('$'),
+            Self::Mssql => text.strip_prefix("@P"),
         };
         digits?.parse().ok()
     }

@@ -233,7 +233,7 @@ impl Emit<'_, '_> {
                 let nul = call("instr", vec![self.column(&column), call("char", vec![number(0)])]);
                 Ok(self.of_type(&column, and(binary(BinaryOp::Eq, nul, number(0)), test)))
             }
-            Dialect::Postgresql => {
+            Dialect::Postgresql | Dialect::Mysql | Dialect::Mssql => {
                 let pattern = Box::new(self.value(&Value::String(like_pattern(pattern))));
                 let escape = Some(Box::new(text("!")));
                 Ok(Expr::Like { kind: LikeKind::Like, expr: subject, pattern, escape, negated })
@@ -248,10 +248,13 @@ fn unknown(what: &str) -> Refusal {
 
 fn written(value: &Value, dialect: Dialect) -> Expr {
     match (value, dialect) {
-        (Value::Long(value), _) | (Value::Datetime(value), Dialect::Sqlite) => number(*value),
+        (Value::Long(value), _)
+        | (Value::Datetime(value), Dialect::Sqlite | Dialect::Mysql | Dialect::Mssql) => {
+            number(*value)
+        }
         (Value::String(value), _) => text(value),
-        (Value::Bool(value), Dialect::Sqlite) => number(i64::from(*value)),
-        (Value::Bool(value), Dialect::Postgresql) => Expr::Literal(Literal::Bool(*value)),
+        (Value::Bool(value), Dialect::Sqlite | Dialect::Mssql) => number(i64::from(*value)),
+        (Value::Bool(value), Dialect::Postgresql | Dialect::Mysql) => Expr::Literal(Literal::Bool(*value)),
         (Value::Datetime(value), Dialect::Postgresql) => typed("TIMESTAMPTZ", instant(*value)),
     }
 }

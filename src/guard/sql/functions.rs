@@ -4,6 +4,8 @@
 //! whatever reads files, settings, catalogs or other sessions, changes state, runs SQL text, sleeps, or gives
 //! different values to the same query (`random`), since then no two runs could be compared.
 
+mod mssql;
+mod mysql;
 mod postgresql;
 mod sqlite;
 
@@ -169,6 +171,8 @@ pub(super) fn lookup(name: &str, dialect: Dialect) -> Option<&'static Rule> {
     let rules = match dialect {
         Dialect::Sqlite => sqlite::RULES,
         Dialect::Postgresql => postgresql::RULES,
+        Dialect::Mysql => mysql::RULES,
+        Dialect::Mssql => mssql::RULES,
     };
     rules.iter().find(|rule| dialect.same_name(rule.name, name))
 }
@@ -180,6 +184,8 @@ pub(super) fn niladic(name: &str, dialect: Dialect) -> Option<&'static str> {
         Dialect::Postgresql => {
             &["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"]
         }
+        Dialect::Mysql => &["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"],
+        Dialect::Mssql => &["CURRENT_TIMESTAMP"],
     };
     names.iter().copied().find(|known| known.eq_ignore_ascii_case(name))
 }

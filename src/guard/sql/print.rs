@@ -361,15 +361,15 @@ impl Printer<'_> {
             self.push(name);
             return;
         }
-        let quote = self.dialect.identifier_quote();
-        self.text.push(quote);
+        let (open, close) = self.dialect.identifier_quotes();
+        self.text.push(open);
         for c in name.chars() {
             self.text.push(c);
-            if c == quote {
-                self.text.push(quote);
+            if c == close {
+                self.text.push(close);
             }
         }
-        self.text.push(quote);
+        self.text.push(close);
     }
 
     fn order_items(&mut self, items: &[OrderItem]) -> Printed {

@@ -204,6 +204,10 @@ impl Rewrite<'_, '_> {
                 Dialect::Postgresql => {
                     offset = Some(Expr::Literal(Literal::Number("0".to_owned())));
                 }
+                Dialect::Mysql | Dialect::Mssql => {
+                    let rows = u64::MAX.to_string();
+                    limit = Some(Expr::Literal(Literal::Number(rows)));
+                }
             }
         }
         let select = Select {

@@ -57,7 +57,7 @@ impl Dialect {
     pub(super) fn fold(self, name: &str) -> String {
         match self {
             Self::Postgresql => name.to_ascii_lowercase(),
-            Self::Sqlite => name.to_owned(),
+            Self::Sqlite | Self::Mysql | Self::Mssql => name.to_owned(),
         }
     }
 
@@ -65,7 +65,7 @@ impl Dialect {
     pub(super) fn same_name(self, left: &str, right: &str) -> bool {
         match self {
             Self::Postgresql => left == right,
-            Self::Sqlite => left.eq_ignore_ascii_case(right),
+            Self::Sqlite | Self::Mysql | Self::Mssql => left.eq_ignore_ascii_case(right),
         }
     }
 }

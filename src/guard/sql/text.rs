@@ -5,7 +5,7 @@
 //! own stack, which is sized for the deepest one that the token cap lets through.
 
 use sqlparser::ast::{Query, Statement};
-use sqlparser::dialect::{PostgreSqlDialect, SQLiteDialect};
+use sqlparser::dialect::{MsSqlDialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError, Whitespace};
@@ -57,13 +57,18 @@ pub(super) fn parse(text: &str, dialect: Dialect, author: Author) -> Result<Box<
     one_query(parse_statements(tokens, dialect)?)
 }
 
+/// The parser's own word for the dialect.
+fn grammar(dialect: Dialect) -> &'static dyn sqlparser::dialect::Dialect {
+    match dialect {
+        Dialect::Sqlite => &SQLiteDialect {},
+        Dialect::Postgresql => &PostgreSqlDialect {},
+        Dialect::Mysql => &MySqlDialect {},
+        Dialect::Mssql => &MsSqlDialect {},
+    }
+}
+
 fn tokenize(text: &str, dialect: Dialect) -> Result<Vec<TokenWithSpan>, Refusal> {
-    let sqlite = SQLiteDialect {};
-    let postgresql = PostgreSqlDialect {};
-    let tokenizer = match dialect {
-        Dialect::Sqlite => Tokenizer::new(&sqlite, text),
-        Dialect::Postgresql => Tokenizer::new(&postgresql, text),
-    };
+    let tokenizer = Tokenizer::new(grammar(dialect), text);
     // Raw: escapes are decoded by `admit`, by the dialect's rules and with a refusal where they are unclear.
     tokenizer.with_unescape(false).tokenize_with_location().map_err(|error: TokenizerError| {
         syntax(format!("cannot read the query near line {}", error.location.line))
@@ -100,13 +105,7 @@ fn parse_statements(
     tokens: Vec<TokenWithSpan>,
     dialect: Dialect,
 ) -> Result<Vec<Statement>, Refusal> {
-    let sqlite = SQLiteDialect {};
-    let postgresql = PostgreSqlDialect {};
-    let parser = match dialect {
-        Dialect::Sqlite => Parser::new(&sqlite),
-        Dialect::Postgresql => Parser::new(&postgresql),
-    };
-    let mut parser = parser
+    let mut parser = Parser::new(grammar(dialect))
         .with_options(ParserOptions::new().with_unescape(false))
         .with_recursion_limit(MAX_PARSER_DEPTH)
         .with_tokens_with_locations(tokens);

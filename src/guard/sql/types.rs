@@ -12,6 +12,7 @@ pub(super) fn cast_target(data_type: &ast::DataType, dialect: Dialect) -> Result
     let target = match dialect {
         Dialect::Sqlite => sqlite_affinity(data_type).map(plain),
         Dialect::Postgresql => postgresql_type(data_type),
+        Dialect::Mysql | Dialect::Mssql => None,
     };
     target.ok_or_else(|| {
         Refusal::new(
@@ -201,6 +202,7 @@ pub(super) fn collation(name: &[Name], dialect: Dialect) -> Result<Name, Refusal
     let known: &[&str] = match dialect {
         Dialect::Sqlite => &["BINARY", "NOCASE", "RTRIM"],
         Dialect::Postgresql => &["C", "POSIX"],
+        Dialect::Mysql | Dialect::Mssql => &[],
     };
     if let [name] = name
         && let Some(known) = known.iter().find(|known| dialect.same_name(known, name.as_str()))

@@ -29,7 +29,10 @@ impl Admit {
         characters: Option<&[ast::Expr]>,
     ) -> Admitted<Expr> {
         let name = match (side, self.dialect) {
-            (None | Some(ast::TrimWhereField::Both), Dialect::Sqlite) => "trim",
+            (
+                None | Some(ast::TrimWhereField::Both),
+                Dialect::Sqlite | Dialect::Mysql | Dialect::Mssql,
+            ) => "trim",
             (None | Some(ast::TrimWhereField::Both), Dialect::Postgresql) => "btrim",
             (Some(ast::TrimWhereField::Leading), _) => "ltrim",
             (Some(ast::TrimWhereField::Trailing), _) => "rtrim",

@@ -140,7 +140,9 @@ impl Printer<'_> {
                 self.push(" COLLATE ");
                 match self.dialect {
                     // From the allow-list, and no keywords there.
-                    Dialect::Sqlite => self.push(collation.as_str()),
+                    Dialect::Sqlite | Dialect::Mysql | Dialect::Mssql => {
+                        self.push(collation.as_str());
+                    }
                     Dialect::Postgresql => self.name(collation),
                 }
                 Ok(())
