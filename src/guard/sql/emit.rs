@@ -3,12 +3,17 @@
 //! Each atom must be true, in the database, on exactly the rows on which [`Predicate::evaluate`] gives `Some(true)`.
 //! What SQL comparison adds to that is taken away here: collations that call unequal strings equal, SQLite's
 //! dynamic types, `LIKE` that ignores case, fractions of a millisecond that Cedar does not see.
+//!
+//! This file walks; how one engine compares is in the file of its name.
+
+mod mssql;
+mod mysql;
+mod postgresql;
+mod sqlite;
 
 use super::Dialect;
-use super::tree::{
-    Arguments, BinaryOp, Expr, Function, LikeKind, Literal, Name, SqlType, Truth, UnaryOp,
-};
-use crate::catalog::{Column, ColumnName, ColumnType, Relation};
+use super::tree::{Arguments, BinaryOp, Expr, Function, Literal, Name, SqlType, Truth, UnaryOp};
+use crate::catalog::{Column, ColumnName, Relation};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{CmpOp, PatternElement, Predicate, Value};
 
@@ -86,10 +91,42 @@ impl Emit<'_, '_> {
         match predicate {
             Predicate::And(operands) => self.joined(BinaryOp::And, operands),
             Predicate::Or(operands) => self.joined(BinaryOp::Or, operands),
-            Predicate::Compare { column, op, value } => self.compare(column, *op, value),
-            Predicate::CompareColumns { left, op, right } => self.compare_columns(left, *op, right),
-            Predicate::In { column, values, negated } => self.is_in(column, values, *negated),
-            Predicate::Like { column, pattern, negated } => self.like(column, pattern, *negated),
+            Predicate::Compare { column, op, value } => {
+                let column = self.known(column)?;
+                match self.dialect {
+                    Dialect::Sqlite => sqlite::compare(self, &column, *op, value),
+                    Dialect::Postgresql => postgresql::compare(self, &column, *op, value),
+                    Dialect::Mysql => mysql::compare(self, &column, *op, value),
+                    Dialect::Mssql => mssql::compare(self, &column, *op, value),
+                }
+            }
+            Predicate::CompareColumns { left, op, right } => {
+                let (left, right) = (self.known(left)?, self.known(right)?);
+                match self.dialect {
+                    Dialect::Sqlite => sqlite::compare_columns(self, &left, *op, &right),
+                    Dialect::Postgresql => postgresql::compare_columns(self, &left, *op, &right),
+                    Dialect::Mysql => mysql::compare_columns(self, &left, *op, &right),
+                    Dialect::Mssql => mssql::compare_columns(self, &left, *op, &right),
+                }
+            }
+            Predicate::In { column, values, negated } => {
+                let column = self.known(column)?;
+                match self.dialect {
+                    Dialect::Sqlite => sqlite::is_in(self, &column, values, *negated),
+                    Dialect::Postgresql => postgresql::is_in(self, &column, values, *negated),
+                    Dialect::Mysql => mysql::is_in(self, &column, values, *negated),
+                    Dialect::Mssql => mssql::is_in(self, &column, values, *negated),
+                }
+            }
+            Predicate::Like { column, pattern, negated } => {
+                let column = self.known(column)?;
+                match self.dialect {
+                    Dialect::Sqlite => sqlite::like(self, &column, pattern, *negated),
+                    Dialect::Postgresql => postgresql::like(self, &column, pattern, *negated),
+                    Dialect::Mysql => mysql::like(self, &column, pattern, *negated),
+                    Dialect::Mssql => mssql::like(self, &column, pattern, *negated),
+                }
+            }
             Predicate::IsNull { column, negated } => {
                 let expr = Box::new(self.column(&self.known(column)?));
                 Ok(Expr::Is { expr, test: Truth::Null, negated: *negated })
@@ -127,179 +164,23 @@ impl Emit<'_, '_> {
                     },
                     |index| index + 1,
                 );
-                match (self.dialect, value) {
-                    (Dialect::Postgresql, Value::Datetime(_)) => {
-                        cast(Expr::Bind(bind), "TIMESTAMPTZ")
-                    }
-                    _ => Expr::Bind(bind),
+                match self.dialect {
+                    Dialect::Postgresql => postgresql::bound(bind, value),
+                    Dialect::Sqlite | Dialect::Mysql | Dialect::Mssql => Expr::Bind(bind),
                 }
             }
-            Values::Written => written(value, self.dialect),
-        }
-    }
-
-    /// The column as a value that compares exactly like the Cedar attribute.
-    fn operand(&self, column: &Column) -> Expr {
-        let column_type = column.column_type;
-        let collated = column.collation.is_some();
-        let expr = self.column(column);
-        match (self.dialect, column_type) {
-            (
-                Dialect::Sqlite,
-                ColumnType::Date | ColumnType::Timestamp | ColumnType::Timestamptz,
-            ) => sqlite_milliseconds(&expr),
-            (Dialect::Postgresql, ColumnType::Timestamptz) => milliseconds(expr),
-            (Dialect::Postgresql, ColumnType::Timestamp) => milliseconds(utc(expr)),
-            (Dialect::Postgresql, ColumnType::Date) => utc(cast(expr, "TIMESTAMP")),
-            (Dialect::Postgresql, ColumnType::Uuid) => cast(expr, "TEXT"),
-            _ if collated => {
-                let collation = if self.dialect == Dialect::Sqlite { "BINARY" } else { "C" };
-                Expr::Collate { expr: Box::new(expr), collation: Name::new(collation) }
-            }
-            _ => expr,
-        }
-    }
-
-    fn compare(&mut self, name: &ColumnName, op: CmpOp, value: &Value) -> Emitted {
-        let column = self.known(name)?;
-        if let (Value::Bool(value), CmpOp::Ne) = (value, op) {
-            // SQLite keeps 2 in a boolean column: neither true nor false.
-            return self.compare(name, CmpOp::Eq, &Value::Bool(!value));
-        }
-        if let (Dialect::Postgresql, ColumnType::Uuid, Value::String(text), CmpOp::Eq) =
-            (self.dialect, column.column_type, value, op)
-            && is_canonical_uuid(text)
-        {
-            // Compared as UUIDs, so that an index serves.
-            let right = cast(self.value(value), "UUID");
-            return Ok(binary(BinaryOp::Eq, self.column(&column), right));
-        }
-        let exact = binary(comparison(op), self.operand(&column), self.value(value));
-        if op == CmpOp::Eq {
-            if column.collation.is_some() && self.dialect == Dialect::Sqlite {
-                // The loose comparison keeps every row that the exact one does, and an index serves it.
-                let loose = binary(BinaryOp::Eq, self.column(&column), self.value(value));
-                return Ok(and(loose, exact));
-            }
-            return Ok(exact);
-        }
-        Ok(self.of_type(&column, exact))
-    }
-
-    /// SQLite columns hold values of any type, and every text is greater than every number: only values of the
-    /// column's own type are the Cedar attribute.
-    fn of_type(&self, column: &Column, test: Expr) -> Expr {
-        let stored = match (self.dialect, column.column_type) {
-            (Dialect::Sqlite, ColumnType::Integer | ColumnType::Boolean) => "integer",
-            (Dialect::Sqlite, ColumnType::Text | ColumnType::Uuid) => "text",
-            _ => return test,
-        };
-        and(binary(BinaryOp::Eq, call("typeof", vec![self.column(column)]), text(stored)), test)
-    }
-
-    fn compare_columns(&mut self, left: &ColumnName, op: CmpOp, right: &ColumnName) -> Emitted {
-        let (left, right) = (self.known(left)?, self.known(right)?);
-        let test = binary(comparison(op), self.operand(&left), self.operand(&right));
-        let test = self.of_type(&right, test);
-        Ok(self.of_type(&left, test))
-    }
-
-    fn is_in(&mut self, name: &ColumnName, values: &[Value], negated: bool) -> Emitted {
-        let column = self.known(name)?;
-        let list = values.iter().map(|value| self.value(value)).collect();
-        let test = Expr::InList { expr: Box::new(self.operand(&column)), list, negated };
-        Ok(if negated { self.of_type(&column, test) } else { test })
-    }
-
-    fn like(&mut self, name: &ColumnName, pattern: &[PatternElement], negated: bool) -> Emitted {
-        let column = self.known(name)?;
-        let subject = Box::new(self.operand(&column));
-        match self.dialect {
-            Dialect::Sqlite => {
-                let pattern = Box::new(self.value(&Value::String(glob(pattern))));
-                let escape = None;
-                let mut test = Expr::Like {
-                    kind: LikeKind::Glob,
-                    expr: subject,
-                    pattern,
-                    escape,
-                    negated: false,
-                };
-                if negated {
-                    // The parser does not read `NOT GLOB`.
-                    test = Expr::Unary { op: UnaryOp::Not, expr: Box::new(test) };
-                }
-                // GLOB reads a text up to its first U+0000; such a text matches no pattern, nor its negation.
-                let nul = call("instr", vec![self.column(&column), call("char", vec![number(0)])]);
-                Ok(self.of_type(&column, and(binary(BinaryOp::Eq, nul, number(0)), test)))
-            }
-            Dialect::Postgresql | Dialect::Mysql | Dialect::Mssql => {
-                let pattern = Box::new(self.value(&Value::String(like_pattern(pattern))));
-                let escape = Some(Box::new(text("!")));
-                Ok(Expr::Like { kind: LikeKind::Like, expr: subject, pattern, escape, negated })
-            }
+            Values::Written => match self.dialect {
+                Dialect::Sqlite => sqlite::written(value),
+                Dialect::Postgresql => postgresql::written(value),
+                Dialect::Mysql => mysql::written(value),
+                Dialect::Mssql => mssql::written(value),
+            },
         }
     }
 }
 
 fn unknown(what: &str) -> Refusal {
     Refusal::new(RefusalCode::Unsupported, format!("the filter holds {what}"), "correct the policy")
-}
-
-fn written(value: &Value, dialect: Dialect) -> Expr {
-    match (value, dialect) {
-        (Value::Long(value), _)
-        | (Value::Datetime(value), Dialect::Sqlite | Dialect::Mysql | Dialect::Mssql) => {
-            number(*value)
-        }
-        (Value::String(value), _) => text(value),
-        (Value::Bool(value), Dialect::Sqlite | Dialect::Mssql) => number(i64::from(*value)),
-        (Value::Bool(value), Dialect::Postgresql | Dialect::Mysql) => Expr::Literal(Literal::Bool(*value)),
-        (Value::Datetime(value), Dialect::Postgresql) => typed("TIMESTAMPTZ", instant(*value)),
-    }
-}
-
-/// Milliseconds since 1970 of a text that starts with a date; NULL for any other (SQLite would read `now`, or a
-/// Julian day number).
-fn sqlite_milliseconds(column: &Expr) -> Expr {
-    let shape = Expr::Like {
-        kind: LikeKind::Glob,
-        expr: Box::new(column.clone()),
-        pattern: Box::new(text("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*")),
-        escape: None,
-        negated: false,
-    };
-    let seconds = binary(BinaryOp::Multiply, call("unixepoch", vec![column.clone()]), number(1000));
-    let fraction =
-        call("substr", vec![call("strftime", vec![text("%f"), column.clone()]), number(4)]);
-    let milliseconds = binary(BinaryOp::Plus, seconds, cast(fraction, "INTEGER"));
-    Expr::Case { operand: None, branches: vec![(shape, milliseconds)], otherwise: None }
-}
-
-/// Cedar's datetime has milliseconds, PostgreSQL's microseconds.
-fn milliseconds(expr: Expr) -> Expr {
-    call("date_trunc", vec![text("milliseconds"), expr])
-}
-
-fn utc(expr: Expr) -> Expr {
-    Expr::AtTimeZone { expr: Box::new(expr), zone: Box::new(text("UTC")) }
-}
-
-fn is_canonical_uuid(text: &str) -> bool {
-    uuid::Uuid::try_parse(text).is_ok_and(|uuid| uuid.hyphenated().to_string() == text)
-}
-
-/// A pattern for SQLite's GLOB, which is case-sensitive: `*` is a run, and `* ? [` are literal inside brackets.
-fn glob(pattern: &[PatternElement]) -> String {
-    let mut text = String::new();
-    for element in pattern {
-        match element {
-            PatternElement::AnyRun => text.push('*'),
-            PatternElement::Char(c @ ('*' | '?' | '[')) => text.extend(['[', *c, ']']),
-            PatternElement::Char(c) => text.push(*c),
-        }
-    }
-    text
 }
 
 /// A pattern for LIKE with `!` as the escape.
@@ -315,7 +196,7 @@ fn like_pattern(pattern: &[PatternElement]) -> String {
     text
 }
 
-/// An instant as `YYYY-MM-DD HH:MM:SS.fff+00`: days to civil date after Howard Hinnant's `civil_from_days`.
+/// An instant as `YYYY-MM-DD HH:MM:SS.fff` in UTC: days to civil date after Howard Hinnant's `civil_from_days`.
 fn instant(milliseconds: i64) -> String {
     let (days, rest) = (milliseconds.div_euclid(86_400_000), milliseconds.rem_euclid(86_400_000));
     let z = days + 719_468;
@@ -330,7 +211,7 @@ fn instant(milliseconds: i64) -> String {
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let (hours, minutes) = (rest / 3_600_000, rest / 60_000 % 60);
     let (seconds, fraction) = (rest / 1_000 % 60, rest % 1_000);
-    format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}.{fraction:03}+00")
+    format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}.{fraction:03}")
 }
 
 #[cfg(test)]
@@ -339,16 +220,15 @@ mod tests {
 
     #[test]
     fn instants_are_civil_dates() {
-        assert_eq!(instant(0), "1970-01-01 00:00:00.000+00");
-        assert_eq!(instant(-1), "1969-12-31 23:59:59.999+00");
-        assert_eq!(instant(1_709_164_800_001), "2024-02-29 00:00:00.001+00");
+        assert_eq!(instant(0), "1970-01-01 00:00:00.000");
+        assert_eq!(instant(-1), "1969-12-31 23:59:59.999");
+        assert_eq!(instant(1_709_164_800_001), "2024-02-29 00:00:00.001");
     }
 
     #[test]
-    fn patterns_escape_what_their_engine_reads() {
+    fn patterns_escape_what_like_reads() {
         let pattern: Vec<PatternElement> =
             "a%_!*?[]".chars().map(PatternElement::Char).chain([PatternElement::AnyRun]).collect();
-        assert_eq!(glob(&pattern), "a%_![*][?][[]]*");
         assert_eq!(like_pattern(&pattern), "a!%!_!!*?[]%");
     }
 }
