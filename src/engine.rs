@@ -8,6 +8,8 @@ mod demo;
 mod inspected;
 mod mssql;
 mod mysql;
+#[expect(dead_code, reason = "the engines of servers come next")]
+mod pool;
 mod postgres;
 mod sqlite;
 
