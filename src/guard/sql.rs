@@ -24,7 +24,7 @@ use text::Author;
 /// also in a debug build; only what is touched is ever committed.
 const STACK_BYTES: usize = 128 * 1024 * 1024;
 
-pub use dialect::Dialect;
+pub use dialect::{Dialect, MYSQL_SQL_MODE};
 
 /// A query to run: text and binds travel together.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,14 @@ pub enum Dialect {
     Mssql,
 }
 
+/// The `sql_mode` that MySQL texts are printed for, set and verified when a connection is opened; compare it as a set,
+/// since servers list modes in an order of their own (<https://mariadb.com/kb/en/sql-mode/>).
+///
+/// Under it a backslash in a literal is a backslash, `||` and `"` never occur in what is printed, a division by zero is
+/// NULL without a warning, and a column that its group does not determine is an error. Proposals are read as MySQL's
+/// default mode reads them, with backslash escapes, and printed for this one.
+pub const MYSQL_SQL_MODE: &str = "ONLY_FULL_GROUP_BY,NO_BACKSLASH_ESCAPES,STRICT_TRANS_TABLES";
+
 /// Keywords of the parser that no engine reserves and that people name columns after: printed bare.
 const PLAIN_KEYWORDS: [&str; 26] = [
     "CODE",
