@@ -93,6 +93,8 @@ pub enum RefusalCode {
     Ambiguous,
     /// The printed query did not read back as the same tree.
     RoundTrip,
+    /// The printed query was read a second time, by other means, and a relation was not seen behind its filter.
+    Unverified,
 }
 
 impl RefusalCode {
@@ -110,6 +112,7 @@ impl RefusalCode {
             Self::UnknownColumn => "unknown_column",
             Self::Ambiguous => "ambiguous_name",
             Self::RoundTrip => "round_trip",
+            Self::Unverified => "unverified",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The SQL guard: caps, parse, admit, resolve, rewrite, print, and read back.
+//! The SQL guard: caps, parse, admit, resolve, rewrite, print, read back, and verify.
 
 mod admit;
 mod dialect;
@@ -12,6 +12,7 @@ mod text;
 mod totality;
 mod tree;
 mod types;
+mod verify;
 
 use crate::catalog::Catalog;
 use crate::predicate::{PredicateSet, Value};
@@ -94,6 +95,7 @@ fn rewrite(
     rewrite(Reader::People).query(&mut readable)?;
     let text = print::print(&resolved, dialect, None)?;
     read_back(&text, &resolved, dialect)?;
+    verify::verify(&text, &binds, dialect, catalog, filters)?;
     let readable = print::print(&readable, dialect, Some(&catalog.default_schema))?;
     Ok(SelectSql { dialect, text, binds, readable, fence: hazard })
 }

@@ -164,7 +164,11 @@ impl From<Rows> for Table {
             row_count: rows.rows.len(),
             truncated: rows.truncated,
             columns: rows.columns.into_iter().map(column).collect(),
-            rows: rows.rows.into_iter().map(|row| row.into_iter().map(JsonCell).collect()).collect(),
+            rows: rows
+                .rows
+                .into_iter()
+                .map(|row| row.into_iter().map(JsonCell).collect())
+                .collect(),
         }
     }
 }

@@ -24,6 +24,13 @@ pub(super) fn print(
     Ok(printer.text)
 }
 
+/// Prints an expression alone, as it stands in a query that an engine gets.
+pub(super) fn expression(expr: &Expr, dialect: Dialect) -> Result<String, Refusal> {
+    let mut printer = Printer { dialect, default_schema: None, text: String::new() };
+    printer.expr(expr)?;
+    Ok(printer.text)
+}
+
 struct Printer<'a> {
     dialect: Dialect,
     /// The schema that is left out, for people; an engine gets every relation qualified.

@@ -1,0 +1,463 @@
+//! A second pair of eyes: the text that is about to leave is read once more, by other means.
+//!
+//! It shares no code with the rewriter, nor with the parser: it cuts the text into words itself, follows the queries by
+//! their parentheses, and asks of each name after FROM whether it is a CTE in scope or a relation. A relation must
+//! stand alone in its SELECT, and that SELECT's WHERE must begin with the relation's own filter, word for word, with
+//! nothing beside it that an OR could let through (rules B1 to B15). What the filter's words are is asked of `emit`,
+//! whose rows the oracles compare.
+//!
+//! It trusts nothing about where things stand. A disagreement is a refusal, and an alarm in the log: one of the two
+//! is wrong.
+
+mod tokens;
+
+use super::Dialect;
+use super::emit::{Emit, Values};
+use super::print;
+use super::tree::Name;
+use crate::catalog::{Catalog, Relation, RelationName};
+use crate::guard::{Refusal, RefusalCode};
+use crate::predicate::{PredicateSet, RowFilter, Value};
+use tokens::{Token, tokens};
+
+/// Words that begin what follows FROM and WHERE in a SELECT.
+const CLAUSES: [&str; 11] = [
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "WINDOW",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "FETCH",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+];
+
+/// Words that join two tables, or belong to such.
+const JOINS: [&str; 9] =
+    ["JOIN", "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "NATURAL", "APPLY"];
+
+/// Words that begin a query after a parenthesis.
+const QUERIES: [&str; 3] = ["SELECT", "WITH", "VALUES"];
+
+/// Checks that every relation in the text is behind its filter.
+pub(super) fn verify(
+    text: &str,
+    binds: &[Value],
+    dialect: Dialect,
+    catalog: &Catalog,
+    filters: &PredicateSet,
+) -> Result<(), Refusal> {
+    let verified = tokens(text, dialect).and_then(|tokens| {
+        let mut verifier =
+            Verifier { tokens: &tokens, at: 0, binds, dialect, catalog, filters, ctes: Vec::new() };
+        verifier.query(0)?;
+        (verifier.at == tokens.len()).then_some(())
+    });
+    verified.ok_or_else(|| {
+        tracing::error!("a rewritten query was not verified and is refused");
+        Refusal::new(
+            RefusalCode::Unverified,
+            "the rewritten query could not be verified",
+            "rephrase the query; this is worth a report",
+        )
+    })
+}
+
+struct Verifier<'a> {
+    tokens: &'a [Token],
+    at: usize,
+    binds: &'a [Value],
+    dialect: Dialect,
+    catalog: &'a Catalog,
+    filters: &'a PredicateSet,
+    /// The names of WITH that can be read here, innermost last.
+    ctes: Vec<&'a str>,
+}
+
+/// What a FROM clause holds.
+#[derive(Default)]
+struct From<'a> {
+    /// Relations, each with the name that it goes by.
+    relations: Vec<(&'a Relation, &'a str)>,
+    /// Everything that was joined, subqueries and CTEs too.
+    items: usize,
+}
+
+/// `None` is a disagreement.
+type Verified<T> = Option<T>;
+
+impl<'a> Verifier<'a> {
+    fn peek(&self) -> Option<&'a Token> {
+        self.tokens.get(self.at)
+    }
+
+    fn next_is(&self, keywords: &[&str]) -> bool {
+        self.peek().is_some_and(|token| token.is_any(keywords))
+    }
+
+    fn take(&mut self, keywords: &[&str]) -> bool {
+        let found = self.next_is(keywords);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, expected: &Token) -> Verified<()> {
+        let found = self.peek()? == expected;
+        self.at += 1;
+        found.then_some(())
+    }
+
+    fn name(&mut self) -> Verified<&'a str> {
+        let (Token::Word(name) | Token::Quoted(name)) = self.peek()? else { return None };
+        self.at += 1;
+        Some(name)
+    }
+
+    /// A query up to its closing parenthesis or the end. `outside` is how many SELECTs are around it, whose columns it
+    /// could take for its own.
+    fn query(&mut self, outside: usize) -> Verified<()> {
+        let visible = self.ctes.len();
+        if self.take(&["WITH"]) {
+            self.with(outside)?;
+        }
+        let mut inside = outside;
+        while let Some(token) = self.peek() {
+            match token {
+                Token::Close => break,
+                // The arm of a set operation does not see the columns of another.
+                Token::Open if self.follows_set_operator() => self.parenthesis(outside)?,
+                Token::Open => self.parenthesis(inside)?,
+                token if token.is("SELECT") => {
+                    inside = outside + 1;
+                    self.at += 1;
+                    self.select(outside)?;
+                }
+                token if token.is("FROM") && self.is_distinct_from() => self.at += 1,
+                token if token.is("WITH") && self.is_suffix_with() => self.at += 1,
+                // What could name a relation, change something, or begin another statement.
+                token if token.is_any(&["TABLE", "INTO", "FROM", "WHERE", "WITH"]) => return None,
+                _ => self.at += 1,
+            }
+        }
+        self.ctes.truncate(visible);
+        Some(())
+    }
+
+    fn with(&mut self, outside: usize) -> Verified<()> {
+        let recursive = self.take(&["RECURSIVE"]);
+        // SQL Server has no word for it; SQLite and it look into the whole list.
+        let own = recursive || matches!(self.dialect, Dialect::Sqlite | Dialect::Mssql);
+        loop {
+            let name = self.name()?;
+            if self.peek() == Some(&Token::Open) {
+                self.parenthesis(outside)?;
+            }
+            if !self.take(&["AS"]) {
+                return None;
+            }
+            self.take(&["NOT"]);
+            self.take(&["MATERIALIZED"]);
+            if own {
+                self.ctes.push(name);
+            }
+            self.expect(&Token::Open)?;
+            self.query(outside)?;
+            self.expect(&Token::Close)?;
+            if !own {
+                self.ctes.push(name);
+            }
+            if self.peek() != Some(&Token::Comma) {
+                return Some(());
+            }
+            self.at += 1;
+        }
+    }
+
+    /// `( .. )`: a query, or anything else, which may hold queries.
+    fn parenthesis(&mut self, outside: usize) -> Verified<()> {
+        self.expect(&Token::Open)?;
+        if self.next_is(&QUERIES) {
+            self.query(outside)?;
+        } else {
+            loop {
+                match self.peek()? {
+                    Token::Close => break,
+                    Token::Open => self.parenthesis(outside)?,
+                    token if token.is_any(&["SELECT", "WITH", "TABLE", "INTO"]) => return None,
+                    _ => self.at += 1,
+                }
+            }
+        }
+        self.expect(&Token::Close)
+    }
+
+    /// From after SELECT to where the next SELECT, a parenthesis or the end takes over.
+    fn select(&mut self, outside: usize) -> Verified<()> {
+        while let Some(token) = self.peek() {
+            match token {
+                Token::Open => self.parenthesis(outside + 1)?,
+                Token::Close => return Some(()),
+                token if token.is("FROM") && !self.is_distinct_from() => break,
+                token if token.is_any(&CLAUSES) && !self.is_within_group() => break,
+                token if token.is_any(&["SELECT", "TABLE", "INTO"]) => return None,
+                _ => self.at += 1,
+            }
+        }
+        let mut from = From::default();
+        if self.take(&["FROM"]) {
+            self.sources(outside, &mut from)?;
+        }
+        let filtered = match from.relations.as_slice() {
+            [] => None,
+            // Alone in its SELECT, so that no join can tell of a row before the filter, nor keep one after it.
+            [only] if from.items == 1 => Some(*only),
+            _ => return None,
+        };
+        let filter = filtered.map(|(relation, _)| self.filters.filter_for(&relation.name));
+        match (filter, self.take(&["WHERE"])) {
+            (Some(RowFilter::NoRows), _) | (Some(RowFilter::Where(_)), false) => None,
+            (Some(RowFilter::AllRows) | None, false) => Some(()),
+            (Some(RowFilter::AllRows) | None, true) => self.condition(outside + 1, false),
+            (Some(RowFilter::Where(_)), true) => {
+                let (relation, alias) = filtered?;
+                let guarded = self.filter(relation, Some(alias))
+                    // An unqualified column could be taken for one of a SELECT around it (rule B14).
+                    || (outside == 0 && self.filter(relation, None));
+                if guarded { self.condition(outside + 1, true) } else { None }
+            }
+        }
+    }
+
+    /// Whether the word so many steps before this one is among these.
+    fn before(&self, steps: usize, keywords: &[&str]) -> bool {
+        let token = self.at.checked_sub(steps).and_then(|at| self.tokens.get(at));
+        token.is_some_and(|token| token.is_any(keywords))
+    }
+
+    /// `IS [NOT] DISTINCT FROM`, which begins no FROM clause.
+    fn is_distinct_from(&self) -> bool {
+        self.before(1, &["DISTINCT"]) && self.before(2, &["IS", "NOT"])
+    }
+
+    /// `WITHIN GROUP (ORDER BY ..)`, which groups nothing.
+    fn is_within_group(&self) -> bool {
+        self.before(1, &["WITHIN"])
+    }
+
+    /// `WITH TIES` and `WITH ROLLUP`, which define nothing.
+    fn is_suffix_with(&self) -> bool {
+        self.tokens.get(self.at + 1).is_some_and(|token| token.is_any(&["TIES", "ROLLUP"]))
+    }
+
+    fn follows_set_operator(&self) -> bool {
+        const OPERATORS: [&str; 3] = ["UNION", "INTERSECT", "EXCEPT"];
+        self.before(1, &OPERATORS) || (self.before(1, &["ALL"]) && self.before(2, &OPERATORS))
+    }
+
+    /// Whether the word joins tables: `left(..)` and `right(..)` are functions.
+    fn is_join(&self) -> bool {
+        let called = self.tokens.get(self.at + 1) == Some(&Token::Open);
+        self.next_is(&JOINS) && !(called && self.next_is(&["LEFT", "RIGHT"]))
+    }
+
+    /// Whether what stands after an opening parenthesis is a query that begins with a parenthesis of its own, and not
+    /// a join: a clause or a set operator follows before the parenthesis is closed.
+    fn is_query(&self) -> bool {
+        if self.next_is(&QUERIES) {
+            return true;
+        }
+        let mut depth = 0_usize;
+        for token in self.tokens.iter().skip(self.at) {
+            match token {
+                Token::Open => depth += 1,
+                Token::Close if depth == 0 => return false,
+                Token::Close => depth -= 1,
+                token if depth == 0 && token.is_any(&CLAUSES) => return true,
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// The rest of a WHERE clause. Beside a filter no OR may stand, which would let through what the filter does not.
+    fn condition(&mut self, outside: usize, guarded: bool) -> Verified<()> {
+        let mut cases = 0_usize;
+        while let Some(token) = self.peek() {
+            match token {
+                Token::Close => break,
+                Token::Open => self.parenthesis(outside)?,
+                token if token.is_any(&CLAUSES) => break,
+                token if token.is("CASE") => {
+                    cases += 1;
+                    self.at += 1;
+                }
+                token if token.is("END") => {
+                    cases = cases.checked_sub(1)?;
+                    self.at += 1;
+                }
+                token if guarded && cases == 0 && token.is_any(&["OR", "XOR"]) => return None,
+                token if token.is_any(&["SELECT", "WITH", "TABLE", "INTO"]) => return None,
+                _ => self.at += 1,
+            }
+        }
+        Some(())
+    }
+
+    /// Passes the words of a relation's filter, if they stand here: alone, or before an AND.
+    fn filter(&mut self, relation: &Relation, qualifier: Option<&str>) -> bool {
+        let RowFilter::Where(predicate) = self.filters.filter_for(&relation.name) else {
+            return false;
+        };
+        let mut values = Vec::new();
+        let qualifier = qualifier.map(Name::new);
+        let mut emit = Emit {
+            dialect: self.dialect,
+            relation,
+            qualifier: qualifier.as_ref(),
+            values: Values::Bound(&mut values),
+        };
+        let printed =
+            emit.predicate(predicate).and_then(|expr| print::expression(&expr, self.dialect));
+        let Ok(printed) = printed else { return false };
+        let Some(expected) = tokens(&printed, self.dialect) else { return false };
+        let Some(rest) = self.tokens.get(self.at..) else { return false };
+        let same = |found: &[Token]| {
+            found.len() == expected.len()
+                && found.iter().zip(&expected).all(|pair| match pair {
+                    (Token::Bind(found), Token::Bind(wanted)) => {
+                        self.binds.get(*found).is_some()
+                            && self.binds.get(*found) == values.get(*wanted)
+                    }
+                    (found, wanted) => found == wanted,
+                })
+        };
+        let length = expected.len();
+        let ends = |next: Option<&Token>| {
+            next.is_none_or(|token| *token == Token::Close || token.is_any(&CLAUSES))
+        };
+        let bare = rest.get(..length).is_some_and(same)
+            && (ends(rest.get(length))
+                || (rest.get(length).is_some_and(|token| token.is("AND")) && !has_or(&expected)));
+        if bare {
+            self.at += length;
+            return true;
+        }
+        let enclosed = rest.first() == Some(&Token::Open)
+            && rest.get(1..=length).is_some_and(same)
+            && rest.get(length + 1) == Some(&Token::Close)
+            && (ends(rest.get(length + 2))
+                || rest.get(length + 2).is_some_and(|token| token.is("AND")));
+        if enclosed {
+            self.at += length + 2;
+        }
+        enclosed
+    }
+
+    /// The items of a FROM clause, up to the word that ends it.
+    fn sources(&mut self, outside: usize, from: &mut From<'a>) -> Verified<()> {
+        loop {
+            self.take(&["LATERAL"]);
+            from.items += 1;
+            let relation = if self.peek() == Some(&Token::Open) {
+                self.at += 1;
+                if self.is_query() {
+                    self.query(outside + 1)?;
+                } else {
+                    self.sources(outside, from)?;
+                    // A join in parentheses is more than one item, whatever it holds.
+                    from.items += 1;
+                }
+                self.expect(&Token::Close)?;
+                None
+            } else {
+                self.named()?
+            };
+            let mut alias = None;
+            if self.take(&["AS"]) {
+                alias = Some(self.name()?);
+                if self.peek() == Some(&Token::Open) {
+                    self.parenthesis(outside)?;
+                }
+            }
+            if let Some(relation) = relation {
+                from.relations.push((relation, alias?));
+            }
+            if !self.joined(outside)? {
+                return Some(());
+            }
+        }
+    }
+
+    /// A name in FROM: a CTE in scope, or a relation by its schema and its name, as they are in the catalog.
+    fn named(&mut self) -> Verified<Option<&'a Relation>> {
+        let first = self.name()?;
+        if self.peek() != Some(&Token::Dot) {
+            return self.ctes.contains(&first).then_some(None);
+        }
+        self.at += 1;
+        let name = RelationName { schema: first.to_owned(), name: self.name()?.to_owned() };
+        if self.peek() == Some(&Token::Dot) {
+            return None;
+        }
+        self.catalog.relation(&name).map(Some)
+    }
+
+    /// Passes what stands between two items; `false` at the end of the FROM clause.
+    fn joined(&mut self, outside: usize) -> Verified<bool> {
+        loop {
+            match self.peek() {
+                None | Some(Token::Close) => return Some(false),
+                Some(Token::Comma) => {
+                    self.at += 1;
+                    return Some(true);
+                }
+                Some(token) if token.is_any(&CLAUSES) => return Some(false),
+                Some(_) if self.is_join() => {
+                    while self.take(&JOINS) {}
+                    return Some(true);
+                }
+                Some(token) if token.is_any(&["ON", "USING"]) => {
+                    self.at += 1;
+                    self.join_condition(outside + 1)?;
+                }
+                Some(_) => return None,
+            }
+        }
+    }
+
+    /// What follows ON or USING.
+    fn join_condition(&mut self, outside: usize) -> Verified<()> {
+        while let Some(token) = self.peek() {
+            match token {
+                Token::Close | Token::Comma => break,
+                Token::Open => self.parenthesis(outside)?,
+                token if token.is_any(&CLAUSES) || self.is_join() => break,
+                token if token.is_any(&["SELECT", "WITH", "TABLE", "INTO", "ON"]) => return None,
+                _ => self.at += 1,
+            }
+        }
+        Some(())
+    }
+}
+
+/// Whether an OR stands outside of parentheses.
+fn has_or(tokens: &[Token]) -> bool {
+    let (mut depth, mut cases) = (0_i32, 0_i32);
+    for token in tokens {
+        match token {
+            Token::Open => depth += 1,
+            Token::Close => depth -= 1,
+            token if token.is("CASE") => cases += 1,
+            token if token.is("END") => cases -= 1,
+            token if depth == 0 && cases == 0 && token.is_any(&["OR", "XOR"]) => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;

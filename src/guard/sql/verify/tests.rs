@@ -1,0 +1,116 @@
+//! What the verifier must see: texts as a broken rewriter might print them.
+
+use super::*;
+use crate::catalog::ColumnName;
+use crate::predicate::{CmpOp, Predicate};
+
+const CATALOG: &str = r#"
+default_schema = "main"
+
+[[relation]]
+name = "t"
+columns = [
+    { name = "id", type = "integer", nullable = false },
+    { name = "tenant", type = "integer", nullable = false },
+]
+
+[[relation]]
+name = "u"
+columns = [{ name = "tenant", type = "integer", nullable = false }]
+
+[[relation]]
+name = "shared"
+columns = [{ name = "code", type = "text", nullable = false }]
+
+[[relation]]
+name = "closed"
+columns = [{ name = "id", type = "integer", nullable = false }]
+"#;
+
+fn tenant(value: i64) -> Predicate {
+    let column = ColumnName::new("tenant");
+    Predicate::Compare { column, op: CmpOp::Eq, value: Value::Long(value) }
+}
+
+fn verdict(text: &str, binds: &[i64], dialect: Dialect) -> bool {
+    let catalog = Catalog::parse(CATALOG).unwrap();
+    let name = |name: &str| RelationName { schema: "main".to_owned(), name: name.to_owned() };
+    let filters = PredicateSet::from_iter([
+        (name("t"), RowFilter::Where(tenant(82))),
+        (name("u"), RowFilter::Where(tenant(82).or(tenant(7)))),
+        (name("shared"), RowFilter::AllRows),
+    ]);
+    let binds: Vec<Value> = binds.iter().copied().map(Value::Long).collect();
+    verify(text, &binds, dialect, &catalog, &filters).is_ok()
+}
+
+#[test]
+fn what_is_behind_its_filter_is_seen() {
+    for text in [
+        "SELECT id FROM main.t AS t WHERE tenant = ?1",
+        "SELECT id FROM main.t AS t WHERE tenant = ?1 AND id > 3 AND (id = 1 OR id = 2)",
+        "SELECT id FROM main.t AS t WHERE tenant = ?1 AND CASE WHEN id = 1 OR id = 2 THEN 1 END",
+        "SELECT a.id FROM (SELECT base.id FROM main.t AS base WHERE base.tenant = ?1 LIMIT -1) AS a",
+        "SELECT code FROM main.shared AS shared",
+        "SELECT code FROM main.shared AS shared WHERE code = 'x' OR code = 'y'",
+        "WITH c (x) AS (SELECT id FROM main.t AS t WHERE t.tenant = ?1) SELECT x FROM c AS d",
+        "WITH RECURSIVE c AS (SELECT 1 UNION ALL SELECT c.x FROM c) SELECT * FROM c",
+        "SELECT (SELECT count(*) FROM main.t AS t WHERE t.tenant = ?1) AS n ORDER BY n LIMIT 3",
+        "SELECT 1 FROM (SELECT base.id FROM main.t AS base WHERE base.tenant = ?1) AS a \
+         LEFT JOIN (SELECT base.tenant FROM main.u AS base WHERE base.tenant = ?1 OR base.tenant = ?2) AS b \
+         ON left(a.id, 1) = b.tenant WHERE a.id IS NOT DISTINCT FROM 3",
+        "SELECT 1 FROM main.u AS u WHERE (tenant = ?1 OR tenant = ?2) AND tenant > 3",
+        "SELECT id FROM main.t AS t WHERE tenant = ?1 UNION SELECT id FROM main.t AS t WHERE tenant = ?1",
+        "SELECT 1 FROM ((SELECT 1) UNION (SELECT t.id FROM main.t AS t WHERE t.tenant = ?1)) AS x",
+        "SELECT extract(YEAR FROM 1) AS y, count(*) FILTER (WHERE 1 = 1) FROM main.shared AS shared",
+        "SELECT mode() WITHIN GROUP (ORDER BY id) FROM main.t AS t WHERE tenant = ?1 GROUP BY id",
+        "VALUES (1), ((SELECT count(*) FROM main.t AS t WHERE tenant = ?1))",
+    ] {
+        assert!(verdict(text, &[82, 7], Dialect::Sqlite), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_behind_its_filter_is_refused() {
+    for text in [
+        "SELECT id FROM main.t AS t",
+        "SELECT id FROM main.t AS t WHERE id = 1",
+        "SELECT id FROM main.t AS t WHERE id = 1 AND tenant = ?1",
+        "SELECT id FROM main.t AS t WHERE tenant = ?2",
+        "SELECT id FROM main.t AS t WHERE tenant = ?9",
+        "SELECT id FROM main.t AS t WHERE tenant <> ?1",
+        "SELECT id FROM main.t AS t WHERE tenant = ?1 OR 1 = 1",
+        "SELECT id FROM main.t AS t WHERE tenant = ?1 AND id = 1 OR id = 2",
+        "SELECT 1 FROM main.u AS u WHERE tenant = ?1 OR tenant = ?2 AND tenant > 3",
+        // Inside another SELECT, the unqualified column could be the other one's.
+        "SELECT (SELECT count(*) FROM main.t AS t WHERE tenant = ?1) AS n",
+        "SELECT 1 FROM (SELECT id FROM main.t AS t WHERE x.tenant = ?1) AS a",
+        // Joined, not alone.
+        "SELECT 1 FROM main.t AS t, main.shared AS s WHERE t.tenant = ?1",
+        "SELECT 1 FROM main.shared AS s LEFT JOIN main.t AS t ON t.tenant = ?1",
+        "SELECT 1 FROM (main.t AS t) WHERE t.tenant = ?1",
+        "SELECT 1 FROM main.t AS t WHERE tenant = ?1 UNION SELECT 1 FROM main.t AS t",
+        "SELECT 1 WHERE 1 IN (SELECT id FROM main.t AS t)",
+        // Not permitted, not known, not a CTE that can be read there.
+        "SELECT id FROM main.closed AS closed",
+        "SELECT id FROM main.missing AS m WHERE tenant = ?1",
+        "SELECT id FROM t WHERE tenant = ?1",
+        "SELECT 1 WHERE 1 IN (WITH t AS (SELECT 1) SELECT * FROM t) UNION SELECT id FROM t",
+        "WITH a AS (SELECT * FROM t), t AS (SELECT 1) SELECT * FROM a",
+        "SELECT id FROM a.main.t AS t WHERE tenant = ?1",
+        // No form of a relation that is not a FROM clause.
+        "SELECT 1 UNION TABLE t",
+        "SELECT 1 WHERE 1 IN (TABLE t)",
+        "SELECT id INTO x FROM main.t AS t WHERE tenant = ?1",
+        "SELECT 1 FROM generate(1) AS g",
+        // Not the printer's.
+        "SELECT id FROM main.t AS t WHERE tenant = ?1; SELECT 1",
+        "SELECT id FROM main.t AS t WHERE tenant = ?1 -- and",
+        "SELECT id FROM main.t AS t WHERE tenant = ?1)",
+    ] {
+        assert!(!verdict(text, &[82, 7], Dialect::Sqlite), "{text}");
+    }
+    // PostgreSQL's WITH does not see itself without RECURSIVE: the name inside is the relation.
+    let own = "WITH t AS (SELECT * FROM t) SELECT * FROM t";
+    assert!(!verdict(own, &[82], Dialect::Postgresql));
+}

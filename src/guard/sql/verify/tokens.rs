@@ -1,0 +1,205 @@
+//! The printed text cut into words: a reader of its own, which shares nothing with the parser.
+//!
+//! It reads only what the printer writes: no comments, no escapes other than doubled quotes. Anything else is `None`,
+//! which the verifier refuses.
+
+use super::super::Dialect;
+
+/// One word of a printed text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Token {
+    /// A keyword or a name without quotes, as written.
+    Word(String),
+    /// A name in quotes, without them.
+    Quoted(String),
+    /// A text, without its quotes.
+    Text(String),
+    /// A number, as written.
+    Number(String),
+    /// A placeholder, by the place of its value among the binds, from 0.
+    Bind(usize),
+    /// `(`
+    Open,
+    /// `)`
+    Close,
+    /// `,`
+    Comma,
+    /// `.` between names.
+    Dot,
+    /// A part of an operator.
+    Symbol(char),
+}
+
+impl Token {
+    /// Whether it is this keyword, written in capitals here.
+    pub(super) fn is(&self, keyword: &str) -> bool {
+        matches!(self, Self::Word(word) if word.eq_ignore_ascii_case(keyword))
+    }
+
+    /// Whether it is one of these keywords.
+    pub(super) fn is_any(&self, keywords: &[&str]) -> bool {
+        keywords.iter().any(|keyword| self.is(keyword))
+    }
+}
+
+/// Cuts a text; `None` where something in it is not of the printer's.
+pub(super) fn tokens(text: &str, dialect: Dialect) -> Option<Vec<Token>> {
+    let mut reader = Reader { rest: text, dialect, binds: 0 };
+    let mut tokens = Vec::new();
+    loop {
+        reader.rest = reader.rest.trim_start_matches([' ', '\n']);
+        if reader.rest.is_empty() {
+            return Some(tokens);
+        }
+        tokens.push(reader.token()?);
+    }
+}
+
+struct Reader<'t> {
+    rest: &'t str,
+    dialect: Dialect,
+    /// Placeholders without numbers seen so far.
+    binds: usize,
+}
+
+impl<'t> Reader<'t> {
+    fn token(&mut self) -> Option<Token> {
+        let (open, close) = self.dialect.identifier_quotes();
+        let mut chars = self.rest.chars();
+        let (first, second) = (chars.next()?, chars.next());
+        match first {
+            _ if first == open => self.quoted(close).map(Token::Quoted),
+            '\'' => self.quoted('\'').map(Token::Text),
+            'N' if second == Some('\'') && self.dialect == Dialect::Mssql => {
+                self.skip(1)?;
+                self.quoted('\'').map(Token::Text)
+            }
+            'a'..='z' | 'A'..='Z' | '_' => {
+                Some(Token::Word(self.run(|c| c.is_ascii_alphanumeric() || c == '_')?.to_owned()))
+            }
+            '0'..='9' => self.number(),
+            '?' | '$' | '@' => self.bind(),
+            '(' => self.single(Token::Open),
+            ')' => self.single(Token::Close),
+            ',' => self.single(Token::Comma),
+            '.' if second.is_some_and(|c| c.is_ascii_digit()) => self.number(),
+            '.' => self.single(Token::Dot),
+            // A comment, the end of a statement, an escape: the printer writes none of them.
+            '-' if second == Some('-') => None,
+            '/' if second == Some('*') => None,
+            '*' | '+' | '-' | '/' | '%' | '<' | '>' | '=' | '!' | '~' | '^' | '&' | '|' | '#'
+            | '[' | ']' | ':' => self.single(Token::Symbol(first)),
+            _ => None,
+        }
+    }
+
+    fn single(&mut self, token: Token) -> Option<Token> {
+        self.skip(1)?;
+        Some(token)
+    }
+
+    fn skip(&mut self, bytes: usize) -> Option<&'t str> {
+        let (skipped, rest) = self.rest.split_at_checked(bytes)?;
+        self.rest = rest;
+        Some(skipped)
+    }
+
+    /// The longest run of such characters.
+    fn run(&mut self, belongs: impl Fn(char) -> bool) -> Option<&'t str> {
+        let end = self.rest.find(|c| !belongs(c)).unwrap_or(self.rest.len());
+        self.skip(end)
+    }
+
+    /// What stands in quotes; the closing one is doubled inside.
+    fn quoted(&mut self, close: char) -> Option<String> {
+        let mut chars = self.rest.char_indices();
+        chars.next();
+        let mut text = String::new();
+        while let Some((at, c)) = chars.next() {
+            if c != close {
+                text.push(c);
+                continue;
+            }
+            let end = at + c.len_utf8();
+            if self.rest.get(end..).is_some_and(|rest| rest.starts_with(close)) {
+                text.push(c);
+                chars.next();
+            } else {
+                self.skip(end)?;
+                return Some(text);
+            }
+        }
+        None
+    }
+
+    fn number(&mut self) -> Option<Token> {
+        let mut digits = self.run(|c| c.is_ascii_digit() || c == '.')?.to_owned();
+        if self.rest.starts_with(['e', 'E']) {
+            digits.push_str(self.skip(1)?);
+            if self.rest.starts_with(['+', '-']) {
+                digits.push_str(self.skip(1)?);
+            }
+            digits.push_str(self.run(|c| c.is_ascii_digit())?);
+        }
+        Some(Token::Number(digits))
+    }
+
+    fn bind(&mut self) -> Option<Token> {
+        let mark = self.skip(1)?;
+        if mark == "@" {
+            self.rest = self.rest.strip_prefix('P')?;
+        }
+        let digits = self.run(|c| c.is_ascii_digit())?;
+        if digits.is_empty() && mark == "?" {
+            self.binds += 1;
+            return Some(Token::Bind(self.binds - 1));
+        }
+        Some(Token::Bind(digits.parse::<usize>().ok()?.checked_sub(1)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_as_the_dialect_reads_them() {
+        let cut = tokens("SELECT `a``b`, 'it''s', 1.5e-3, ?2 FROM main.t", Dialect::Sqlite);
+        let word = |text: &str| Token::Word(text.to_owned());
+        assert_eq!(
+            cut.unwrap(),
+            [
+                word("SELECT"),
+                Token::Quoted("a`b".to_owned()),
+                Token::Comma,
+                Token::Text("it's".to_owned()),
+                Token::Comma,
+                Token::Number("1.5e-3".to_owned()),
+                Token::Comma,
+                Token::Bind(1),
+                word("FROM"),
+                word("main"),
+                Token::Dot,
+                word("t"),
+            ]
+        );
+        let cut = tokens("[a]]b] = N'x' AND b = @P1", Dialect::Mssql).unwrap();
+        assert_eq!(cut.first(), Some(&Token::Quoted("a]b".to_owned())));
+        assert_eq!(cut.last(), Some(&Token::Bind(0)));
+        let cut = tokens("a = ? AND b = ?", Dialect::Mysql).unwrap();
+        assert_eq!(cut.last(), Some(&Token::Bind(1)));
+    }
+
+    #[test]
+    fn what_the_printer_never_writes_is_not_read() {
+        for text in [
+            "SELECT 1; SELECT 2",
+            "SELECT 1 -- x",
+            "SELECT /* x */ 1",
+            "SELECT 'x",
+            "SELECT \u{a0}1",
+        ] {
+            assert_eq!(tokens(text, Dialect::Sqlite), None, "{text}");
+        }
+    }
+}
