@@ -37,6 +37,9 @@ pub(super) trait Server: Send + Sync + 'static {
     /// A connection as the driver has it.
     type Connection: Send + 'static;
 
+    /// A column of an answer: an [`AnswerColumn`], or what it takes to name one with the catalog at hand.
+    type Column: Send + 'static;
+
     /// Opens a connection, and sets and verifies all that changes how a text is read.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, EngineError>> + Send;
 
@@ -51,7 +54,7 @@ pub(super) trait Server: Send + Sync + 'static {
         &self,
         connection: &mut Self::Connection,
         job: &Job,
-    ) -> impl Future<Output = Result<Rows, EngineError>> + Send;
+    ) -> impl Future<Output = Result<RawRows<Self::Column>, EngineError>> + Send;
 
     /// Makes the server stop what it does for this connection, and reads what it still sends.
     fn stop(
@@ -120,8 +123,21 @@ impl Gathered {
         self.rows.len()
     }
 
-    pub(super) fn into_rows(self, columns: Vec<AnswerColumn>) -> Rows {
-        Rows { columns, rows: self.rows, truncated: self.truncated }
+    pub(super) fn into_rows<C>(self, columns: Vec<C>) -> RawRows<C> {
+        RawRows { columns, rows: self.rows, truncated: self.truncated }
+    }
+}
+
+/// What a query gave, with columns as the server's kind describes them.
+pub(super) struct RawRows<C> {
+    pub(super) columns: Vec<C>,
+    pub(super) rows: Vec<Vec<Cell>>,
+    pub(super) truncated: bool,
+}
+
+impl From<RawRows<AnswerColumn>> for Rows {
+    fn from(raw: RawRows<AnswerColumn>) -> Self {
+        Self { columns: raw.columns, rows: raw.rows, truncated: raw.truncated }
     }
 }
 
@@ -152,7 +168,7 @@ impl<S: Server> Pool<S> {
     ///
     /// `Busy` if no connection became free in time, `Unavailable` if none could be opened in time, `Timeout` if the
     /// query itself ran into its deadline, and whatever the server says.
-    pub(super) async fn run(&self, job: Job) -> Result<Rows, EngineError> {
+    pub(super) async fn run(&self, job: Job) -> Result<RawRows<S::Column>, EngineError> {
         let deadline = job.deadline;
         let permit = timeout_at(deadline, Arc::clone(&self.0.permits).acquire_owned());
         let permit = permit.await.map_err(|_| EngineError::Busy)?.map_err(|_| EngineError::Busy)?;
@@ -177,7 +193,11 @@ impl<S: Server> Pool<S> {
 }
 
 impl<S: Server> Inner<S> {
-    async fn work(&self, job: &Job, mut sender: oneshot::Sender<Result<Rows, EngineError>>) {
+    async fn work(
+        &self,
+        job: &Job,
+        mut sender: oneshot::Sender<Result<RawRows<S::Column>, EngineError>>,
+    ) {
         let begun = tokio::select! {
             begun = timeout_at(job.deadline, self.begun()) => begun,
             () = sender.closed() => return,
