@@ -16,4 +16,5 @@ mod policy_snapshots;
 mod postgresql;
 mod questions;
 mod rewrite;
+mod tpch;
 mod tidy;
