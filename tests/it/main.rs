@@ -10,6 +10,7 @@ mod cli;
 mod demo;
 mod emission;
 mod engine;
+mod exact_postgresql;
 mod http;
 mod policy_oracle;
 mod policy_snapshots;

@@ -14,14 +14,14 @@ use crate::servers::postgresql::Server;
 use crate::tally::{Tally, sorted};
 use crate::world::{self, Indexes, Outcome};
 
-async fn execute(connection: &mut PgConnection, sql: &str) {
+pub(crate) async fn execute(connection: &mut PgConnection, sql: &str) {
     let result =
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned()).into_sql_str()).execute(connection).await;
     result.unwrap_or_else(|error| panic!("{error}: {sql}"));
 }
 
 /// Rows as the server writes them in text.
-async fn run(connection: &mut PgConnection, sql: &str) -> Outcome {
+pub(crate) async fn run(connection: &mut PgConnection, sql: &str) -> Outcome {
     let rows =
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned()).into_sql_str()).fetch_all(connection).await;
     let rows = rows.map_err(|error| error.to_string())?;

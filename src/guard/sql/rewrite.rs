@@ -264,6 +264,7 @@ impl Rewrite<'_, '_> {
             Expr::Binary { op: _, left, right }
             | Expr::Distinct { left, right, negated: _ }
             | Expr::AtTimeZone { expr: left, zone: right }
+            | Expr::FoldedEq { left, schema: _, right }
             | Expr::Quantified { left, op: _, all: _, right } => {
                 self.expr(left)?;
                 self.expr(right)

@@ -7,7 +7,7 @@
 use super::Dialect;
 use super::functions::{Returns, Rule};
 use super::tree::{BinaryOp, Expr, LikeKind, Literal, Name, SqlType, UnaryOp};
-use crate::catalog::ColumnType;
+use crate::catalog::{Column, ColumnType};
 
 /// What is known of an expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +79,15 @@ pub(super) fn named_type(data_type: SqlType) -> Kind {
 }
 
 impl Dialect {
+    /// The kind of a column's values. PostgreSQL does not compare under every collation: a `LIKE` under one that is not
+    /// deterministic fails on the first row that it meets.
+    pub(super) fn kind_of(self, column: &Column) -> Kind {
+        if self == Self::Postgresql && column.collation.is_some() {
+            return Kind::Unknown;
+        }
+        Kind::Known(column.column_type)
+    }
+
     /// Why comparing two values may fail. SQLite orders all values; PostgreSQL may have to convert one side first.
     pub(super) fn comparison_fails(
         self,

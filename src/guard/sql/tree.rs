@@ -285,6 +285,13 @@ pub(super) enum Expr {
         expr: Box<Expr>,
         collation: Name,
     },
+    /// `left OPERATOR(schema.=) CAST(right AS schema.citext)`: PostgreSQL's equality without case, of an extension that
+    /// is not in the search path. Only the guard writes it.
+    FoldedEq {
+        left: Box<Expr>,
+        schema: Name,
+        right: Box<Expr>,
+    },
     Function(Box<Function>),
     /// `CURRENT_DATE` and its kin: functions written without parentheses.
     Niladic(&'static str),

@@ -6,6 +6,18 @@ use super::Dialect;
 use super::tree::{BinaryOp, Name, SqlType};
 use crate::guard::{Refusal, RefusalCode};
 
+/// The type that only the guard's own text may name: `char(n)` without the length.
+pub(super) fn guard_cast_target(data_type: &ast::DataType, dialect: Dialect) -> Option<SqlType> {
+    let ast::DataType::Custom(ast::ObjectName(parts), modifiers) = data_type else { return None };
+    let [ast::ObjectNamePart::Identifier(ast::Ident { value, quote_style: None, span: _ })] =
+        parts.as_slice()
+    else {
+        return None;
+    };
+    let padded = dialect == Dialect::Postgresql && modifiers.is_empty() && value == "BPCHAR";
+    padded.then(|| plain("BPCHAR"))
+}
+
 /// The type that a CAST may name. On SQLite a cast only applies an affinity (<https://sqlite.org/datatype3.html>
 /// section 3.1), so the canonical name of that affinity is printed.
 pub(super) fn cast_target(data_type: &ast::DataType, dialect: Dialect) -> Result<SqlType, Refusal> {

@@ -3,7 +3,7 @@
 use sqlparser::ast;
 
 use super::super::text::Author;
-use super::super::tree::{Expr, LikeKind, Literal, SqlType, Truth, UnaryOp};
+use super::super::tree::{Expr, LikeKind, Literal, Name, SqlType, Truth, UnaryOp};
 use super::super::{Dialect, types};
 use super::{Admit, Admitted, REMOVE, absent, unquote, unsupported};
 use crate::guard::{Refusal, RefusalCode};
@@ -31,6 +31,11 @@ impl Admit {
             Foreign::UnaryOp { op, expr } => {
                 Ok(Expr::Unary { op: Self::unary_op(*op)?, expr: self.boxed(expr)? })
             }
+            Foreign::BinaryOp {
+                left,
+                op: ast::BinaryOperator::PGCustomBinaryOperator(name),
+                right,
+            } if self.author == Author::Guard => self.folded_eq(left, name, right),
             Foreign::BinaryOp { left, op, right } => self.binary(left, op, right),
             Foreign::Function(function) => self.function(function),
             Foreign::Case { case_token: _, end_token: _, operand, conditions, else_result } => {
@@ -58,10 +63,11 @@ impl Admit {
                     "`::`",
                     "use CAST",
                 )?;
-                Ok(Expr::Cast {
-                    expr: self.boxed(expr)?,
-                    to: types::cast_target(data_type, self.dialect)?,
-                })
+                let to = match types::guard_cast_target(data_type, self.dialect) {
+                    Some(to) if self.author == Author::Guard => to,
+                    Some(_) | None => types::cast_target(data_type, self.dialect)?,
+                };
+                Ok(Expr::Cast { expr: self.boxed(expr)?, to })
             }
             Foreign::Exists { subquery, negated } => {
                 Ok(Expr::Exists { query: Box::new(self.query(subquery)?), negated: *negated })
@@ -165,6 +171,33 @@ impl Admit {
                 "use columns, literals, operators and functions",
             ),
         }
+    }
+
+    /// The guard's own equality of `citext`.
+    fn folded_eq(
+        &mut self,
+        left: &ast::Expr,
+        operator: &[String],
+        right: &ast::Expr,
+    ) -> Admitted<Expr> {
+        if let ([schema, operator], ast::Expr::Cast { kind: _, expr, data_type, format: None }) =
+            (operator, right)
+            && let ast::DataType::Custom(name, modifiers) = data_type
+            && let [of, citext] = self.object_name(name)?.as_slice()
+            && operator == "="
+            && citext.as_str() == "citext"
+            && modifiers.is_empty()
+        {
+            let schema = match schema.strip_prefix('"').and_then(|s| s.strip_suffix('"')) {
+                Some(quoted) => quoted.replace("\"\"", "\""),
+                None => schema.clone(),
+            };
+            if of.as_str() == schema {
+                let (left, right) = (self.boxed(left)?, self.boxed(expr)?);
+                return Ok(Expr::FoldedEq { left, schema: Name::new(&*schema), right });
+            }
+        }
+        unsupported("this operator", "use another operator")
     }
 
     fn is(&mut self, expr: &ast::Expr, test: Truth, negated: bool) -> Admitted<Expr> {

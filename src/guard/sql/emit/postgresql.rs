@@ -1,25 +1,16 @@
-//! PostgreSQL.
+//! PostgreSQL: what is equal under a column's own type or collation is made equal byte by byte, and stays on the index.
+//!
+//! Text comes in several types. Under `char(n)`, `citext` and collations that are not deterministic, unequal strings
+//! compare equal: there a loose comparison that an index serves stands beside the exact one.
+//! <https://www.postgresql.org/docs/current/collation.html>, <https://www.postgresql.org/docs/current/citext.html>
 
-use super::super::tree::{BinaryOp, Expr, LikeKind, Literal, Name};
-use super::{
-    Emit, Emitted, binary, call, cast, comparison, instant, like_pattern, number, text, typed,
-};
+mod instants;
+mod texts;
+
+use super::super::tree::{BinaryOp, Expr, Literal, Truth};
+use super::{Emit, Emitted, binary, cast, comparison, instant, like_pattern, number, text, typed};
 use crate::catalog::{Column, ColumnType};
 use crate::predicate::{CmpOp, PatternElement, Value};
-
-/// The column as a value that compares exactly like the Cedar attribute.
-fn operand(column: &Column, expr: Expr) -> Expr {
-    match column.column_type {
-        ColumnType::Timestamptz => milliseconds(expr),
-        ColumnType::Timestamp => milliseconds(utc(expr)),
-        ColumnType::Date => utc(cast(expr, "TIMESTAMP")),
-        ColumnType::Uuid => cast(expr, "TEXT"),
-        _ if column.collation.is_some() => {
-            Expr::Collate { expr: Box::new(expr), collation: Name::new("C") }
-        }
-        _ => expr,
-    }
-}
 
 pub(super) fn compare(
     emit: &mut Emit<'_, '_>,
@@ -27,17 +18,13 @@ pub(super) fn compare(
     op: CmpOp,
     value: &Value,
 ) -> Emitted {
-    if let (Value::Bool(value), CmpOp::Ne) = (value, op) {
-        return compare(emit, column, CmpOp::Eq, &Value::Bool(!value));
+    match (value, op) {
+        (Value::Bool(value), CmpOp::Ne) => compare(emit, column, CmpOp::Eq, &Value::Bool(!value)),
+        (Value::String(_), CmpOp::Eq) => is_in(emit, column, std::slice::from_ref(value), false),
+        (Value::String(_), CmpOp::Ne) => is_in(emit, column, std::slice::from_ref(value), true),
+        (Value::Datetime(at), _) => instants::compare(emit, column, op, *at),
+        _ => Ok(binary(comparison(op), emit.column(column), emit.value(value))),
     }
-    if let (ColumnType::Uuid, Value::String(text), CmpOp::Eq) = (column.column_type, value, op)
-        && is_canonical_uuid(text)
-    {
-        // Compared as UUIDs, so that an index serves.
-        let right = cast(emit.value(value), "UUID");
-        return Ok(binary(BinaryOp::Eq, emit.column(column), right));
-    }
-    Ok(binary(comparison(op), operand(column, emit.column(column)), emit.value(value)))
 }
 
 pub(super) fn compare_columns(
@@ -46,8 +33,15 @@ pub(super) fn compare_columns(
     op: CmpOp,
     right: &Column,
 ) -> Emitted {
-    let operands = (operand(left, emit.column(left)), operand(right, emit.column(right)));
-    Ok(binary(comparison(op), operands.0, operands.1))
+    match left.column_type {
+        ColumnType::Text => {
+            Ok(binary(comparison(op), texts::exact(emit, left), texts::exact(emit, right)))
+        }
+        ColumnType::Date | ColumnType::Timestamp | ColumnType::Timestamptz => {
+            Ok(instants::compare_columns(emit, left, op, right))
+        }
+        _ => Ok(binary(comparison(op), emit.column(left), emit.column(right))),
+    }
 }
 
 pub(super) fn is_in(
@@ -56,8 +50,24 @@ pub(super) fn is_in(
     values: &[Value],
     negated: bool,
 ) -> Emitted {
-    let list = values.iter().map(|value| emit.value(value)).collect();
-    Ok(Expr::InList { expr: Box::new(operand(column, emit.column(column))), list, negated })
+    match column.column_type {
+        ColumnType::Text => Ok(texts::is_in(emit, column, values, negated)),
+        ColumnType::Uuid => {
+            let uuid =
+                |value: &&Value| matches!(value, Value::String(text) if is_canonical_uuid(text));
+            let values = values.iter().filter(uuid);
+            // Compared as UUIDs, so that an index serves.
+            let list = values.map(|value| cast(emit.value(value), "UUID")).collect();
+            Ok(among(emit.column(column), list, negated))
+        }
+        ColumnType::Date | ColumnType::Timestamp | ColumnType::Timestamptz => {
+            instants::is_in(emit, column, values, negated)
+        }
+        _ => {
+            let list = values.iter().map(|value| emit.value(value)).collect();
+            Ok(among(emit.column(column), list, negated))
+        }
+    }
 }
 
 pub(super) fn like(
@@ -66,10 +76,25 @@ pub(super) fn like(
     pattern: &[PatternElement],
     negated: bool,
 ) -> Emitted {
-    let expr = Box::new(operand(column, emit.column(column)));
-    let pattern = Box::new(emit.value(&Value::String(like_pattern(pattern))));
-    let escape = Some(Box::new(text("!")));
-    Ok(Expr::Like { kind: LikeKind::Like, expr, pattern, escape, negated })
+    if pattern.contains(&PatternElement::Char('\0')) {
+        return Ok(among(emit.column(column), Vec::new(), negated));
+    }
+    Ok(texts::like(emit, column, like_pattern(pattern), negated))
+}
+
+/// `expr IN (list)`, or `expr = member`, or what an empty list comes to: no value is in it, and every value is not.
+fn among(expr: Expr, mut list: Vec<Expr>, negated: bool) -> Expr {
+    match (list.pop(), negated) {
+        (None, false) => Expr::Literal(Literal::Bool(false)),
+        (None, true) => Expr::Is { expr: Box::new(expr), test: Truth::Null, negated: true },
+        (Some(only), _) if list.is_empty() => {
+            binary(if negated { BinaryOp::NotEq } else { BinaryOp::Eq }, expr, only)
+        }
+        (Some(last), _) => {
+            list.push(last);
+            Expr::InList { expr: Box::new(expr), list, negated }
+        }
+    }
 }
 
 /// The placeholder of a value. Drivers differ in the type that they give an instant.
@@ -87,15 +112,6 @@ pub(super) fn written(value: &Value) -> Expr {
         Value::Bool(value) => Expr::Literal(Literal::Bool(*value)),
         Value::Datetime(value) => typed("TIMESTAMPTZ", format!("{}+00", instant(*value))),
     }
-}
-
-/// Cedar's datetime has milliseconds, PostgreSQL's microseconds.
-fn milliseconds(expr: Expr) -> Expr {
-    call("date_trunc", vec![text("milliseconds"), expr])
-}
-
-fn utc(expr: Expr) -> Expr {
-    Expr::AtTimeZone { expr: Box::new(expr), zone: Box::new(text("UTC")) }
 }
 
 fn is_canonical_uuid(text: &str) -> bool {

@@ -72,6 +72,7 @@ pub(super) const RULES: &[Rule] = &[
     scalar("width_bucket", 4, 4, INTEGER).fails(ARGUMENT),
     // Dates.
     scalar("now", 0, 0, Returns::Of(T::Timestamptz)),
+    scalar("isfinite", 1, 1, BOOLEAN),
     scalar("date_trunc", 2, 2, UNKNOWN).check(Check::DateField).fails(RANGE),
     scalar("date_part", 2, 2, FLOAT).check(Check::DateField).fails(RANGE),
     scalar("age", 1, 2, Returns::Of(T::Interval)).fails(RANGE),

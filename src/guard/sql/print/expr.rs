@@ -135,6 +135,17 @@ impl Printer<'_> {
                 self.push(" AT TIME ZONE ");
                 self.operand(zone)
             }
+            Expr::FoldedEq { left, schema, right } => {
+                self.operand(left)?;
+                self.push(" OPERATOR(");
+                self.name(schema);
+                self.push(".=) CAST(");
+                self.expr(right)?;
+                self.push(" AS ");
+                self.name(schema);
+                self.push(".citext)");
+                Ok(())
+            }
             Expr::Collate { expr, collation } => {
                 self.operand(expr)?;
                 self.push(" COLLATE ");
@@ -223,6 +234,7 @@ impl Printer<'_> {
             | Expr::Quantified { .. }
             | Expr::Like { .. }
             | Expr::AtTimeZone { .. }
+            | Expr::FoldedEq { .. }
             | Expr::Collate { .. } => false,
         };
         if atom {

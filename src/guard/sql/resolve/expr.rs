@@ -77,8 +77,9 @@ impl Resolver<'_> {
             }
             Expr::Like { kind, expr, pattern, escape, negated: _ } => {
                 let fails = self.dialect.like_fails(*kind, pattern, escape.as_deref());
-                let parts = [self.part(expr, aliases)?, self.part(pattern, aliases)?];
-                Ok(Analysis::of_parts(BOOLEAN, &parts).or_fails(fails))
+                let [expr, pattern] = [self.part(expr, aliases)?, self.part(pattern, aliases)?];
+                let fails = fails.or(self.dialect.comparison_fails(&expr, &pattern));
+                Ok(Analysis::of_parts(BOOLEAN, &[expr, pattern]).or_fails(fails))
             }
             Expr::InList { expr, list, negated: _ } => {
                 let subject = self.part(expr, aliases)?;
@@ -114,6 +115,8 @@ impl Resolver<'_> {
                 let fails = (!instant).then_some("a value of this type may lack the field");
                 Ok(Analysis::of_parts(kind, &[part]).or_fails(fails))
             }
+            // Not of proposals.
+            Expr::FoldedEq { .. } => Err(Refusal::unsupported("this operator", "use a comparison")),
             Expr::AtTimeZone { expr, zone } => {
                 let parts = self.parts([expr.as_mut(), zone.as_mut()], aliases)?;
                 Ok(Analysis::of_parts(Kind::Unknown, &parts)

@@ -190,7 +190,7 @@ impl Resolver<'_> {
             .iter()
             .map(|column| ScopeColumn {
                 name: Some(Name::new(column.name.as_str())),
-                analysis: Analysis::total(Kind::Known(column.column_type)),
+                analysis: Analysis::total(self.dialect.kind_of(column)),
             })
             .collect();
         let own = Alias { name: Name::new(&*relation.name.name), columns: Vec::new() };
