@@ -186,6 +186,16 @@ pub enum RelationKind {
     View,
 }
 
+impl RelationKind {
+    /// The word that `catalog.toml` uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::View => "view",
+        }
+    }
+}
+
 /// One table or view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {

@@ -2,6 +2,7 @@
 
 mod ask;
 mod batch;
+mod check;
 mod demo;
 mod guard;
 mod keys;
@@ -67,6 +68,8 @@ enum Command {
         #[arg(value_name = "DATABASE")]
         database: DatabaseId,
     },
+    /// Compares folders with their live databases, and says what is amiss.
+    Check(check::CheckArgs),
     /// Makes, lists and revokes API keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -140,6 +143,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failed> {
         Command::Demo(args) => demo::run(&policies, args.listen).await,
         Command::Serve(args) => serve::run(&policies, &store, args.listen).await,
         Command::Pull { database } => pull::run(&policies, &database).await,
+        Command::Check(args) => check::run(&policies, args).await,
         Command::Keys(command) => keys::run(&store, command).await,
         Command::Ask(args) => ask::run(&policies, args).await,
         Command::Guard(args) => guard::run(&policies, args).await,
@@ -152,14 +156,18 @@ impl Command {
     fn serves(&self) -> bool {
         match self {
             Self::Demo(_) | Self::Serve(_) => true,
-            Self::Pull { .. } | Self::Keys(_) | Self::Ask(_) | Self::Guard(_) | Self::Query(_) => {
-                false
-            }
+            Self::Pull { .. }
+            | Self::Check(_)
+            | Self::Keys(_)
+            | Self::Ask(_)
+            | Self::Guard(_)
+            | Self::Query(_) => false,
         }
     }
 
     fn format(&self) -> Format {
         match self {
+            Self::Check(args) => args.format,
             Self::Ask(args) => args.caller.format,
             Self::Guard(args) | Self::Query(args) => args.caller.format,
             Self::Demo(_) | Self::Serve(_) | Self::Pull { .. } | Self::Keys(_) => Format::Text,

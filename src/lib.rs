@@ -9,6 +9,8 @@ pub mod guard;
 #[cfg(feature = "server")]
 pub mod engine;
 #[cfg(feature = "server")]
+pub mod check;
+#[cfg(feature = "server")]
 pub mod question;
 #[cfg(feature = "server")]
 pub mod store;

@@ -1,93 +1,21 @@
 //! The pipeline: principal -> filters -> (question -> proposal) -> guard -> engine -> audit -> reply.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
+mod databases;
+mod gate;
+mod served;
 
 use crate::audit::{Outcome, Record};
-use crate::engine::{Cell, Engine, EngineError, Rows};
+use crate::engine::{Cell, EngineError, Rows};
 use crate::guard::sql::{Dialect, SelectSql, guard_sql};
 use crate::guard::{Guarded, Refusal};
-use crate::identity::{DatabaseId, Principal, ScopeId, TenantId, TenantIdType};
+use crate::identity::{Principal, ScopeId, TenantId, TenantIdType};
 use crate::policy::settings::{EngineKind, Settings};
 use crate::policy::{Database, Unsupported};
 use crate::predicate::PredicateSet;
 use crate::question::{self, Readable, Understanding};
-
-/// A database with its policies, and its engine where that could be opened.
-pub struct Served {
-    /// What decides.
-    pub database: Database,
-    engine: Result<Engine, EngineError>,
-}
-
-impl Served {
-    /// Opens the database of a loaded folder.
-    pub async fn open(database: Database, folder: &Path) -> Self {
-        let engine = Engine::open(&database.settings, folder).await;
-        if let Err(error) = &engine {
-            tracing::error!(database = %database.id, %error, "the database is not served");
-        }
-        Self { database, engine }
-    }
-
-    /// Why the engine does not run, where it does not.
-    pub fn problem(&self) -> Option<EngineError> {
-        self.engine.as_ref().err().copied()
-    }
-
-    fn engine(&self) -> Result<&Engine, EngineError> {
-        self.engine.as_ref().map_err(|error| *error)
-    }
-}
-
-/// Every database of a policy folder; `None` for one whose folder does not load.
-pub struct Service {
-    databases: BTreeMap<DatabaseId, Option<Served>>,
-}
-
-impl Service {
-    /// Loads every folder under `policies` that has a `database.toml`. One that does not load is reported, and the
-    /// others are served.
-    pub async fn load(policies: &Path) -> io::Result<Self> {
-        let mut databases = BTreeMap::new();
-        for entry in std::fs::read_dir(policies)? {
-            let folder = entry?.path();
-            if !folder.join("database.toml").is_file() {
-                continue;
-            }
-            let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let Ok(id) = name.parse::<DatabaseId>() else {
-                tracing::error!(folder = %folder.display(), "the folder's name is no database id");
-                continue;
-            };
-            let served = match Database::load(&folder) {
-                Ok(database) => Some(Served::open(database, &folder).await),
-                Err(error) => {
-                    tracing::error!(database = %id, "the database is not served:\n{error}");
-                    None
-                }
-            };
-            databases.insert(id, served);
-        }
-        Ok(Self { databases })
-    }
-
-    /// A service of one database.
-    pub fn of(served: Served) -> Self {
-        Self { databases: BTreeMap::from([(served.database.id.clone(), Some(served))]) }
-    }
-
-    /// Finds a database: outside `None` where there is none of that name, inside where it does not load.
-    pub fn find(&self, id: &str) -> Option<Option<&Served>> {
-        self.databases.get(&id.parse().ok()?).map(Option::as_ref)
-    }
-
-    /// Every database, in the order of their ids.
-    pub fn databases(&self) -> impl Iterator<Item = (&DatabaseId, Option<&Served>)> {
-        self.databases.iter().map(|(id, served)| (id, served.as_ref()))
-    }
-}
+pub use databases::{Databases, Service};
+pub use gate::look;
+pub use served::{NotServed, Served};
 
 /// Why a caller is not told anything. The texts are the vendor's, to the letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -142,6 +70,9 @@ pub fn identify(
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    /// The database is not served, or not yet.
+    #[error(transparent)]
+    NotServed(#[from] NotServed),
     /// The guard refused the query.
     #[error("{}", .0.message)]
     Refused(Refusal),
@@ -157,6 +88,7 @@ impl Failure {
     /// The code as it is sent.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::NotServed(reason) => reason.code(),
             Self::Refused(refusal) => refusal.code.as_str(),
             Self::Engine(error) => error.code(),
             Self::Policy(_) => "policy_unsupported",
@@ -166,7 +98,9 @@ impl Failure {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Refused(refusal) => Outcome::Refused { code: refusal.code.as_str() },
-            Self::Engine(_) | Self::Policy(_) => Outcome::Failed { code: self.code() },
+            Self::NotServed(_) | Self::Engine(_) | Self::Policy(_) => {
+                Outcome::Failed { code: self.code() }
+            }
         }
     }
 }
@@ -204,6 +138,8 @@ pub enum Answer {
 
 /// Answers a question: the whole pipeline.
 // INVARIANT (audit): the record is closed before anything is returned, so before rows leave the process.
+// INVARIANT (checked): an engine is had from `Served::checked` only, so nothing runs on a database that has not passed
+// the check of this very version of its policies.
 pub async fn answer(
     served: &Served,
     principal: &Principal,
@@ -211,9 +147,11 @@ pub async fn answer(
     mut record: Record,
 ) -> Result<Answer, Failure> {
     record.question = Some(question.to_owned());
+    let database = &served.database;
+    begin(database, principal, &mut record);
     let result = async {
-        let database = &served.database;
-        let filters = filters_for(database, principal, &mut record)?;
+        let checked = served.checked().await?;
+        let filters = database.predicates_for(principal)?;
         let tenant_column = database.settings.tenant_filter_column.as_deref();
         let readable = Readable { catalog: &database.catalog, filters: &filters, tenant_column };
         let dialect = dialect(database.settings.engine)?;
@@ -224,7 +162,7 @@ pub async fn answer(
             }
         };
         let query = guard(database, &filters, &proposal.text, &mut record)?;
-        let rows = served.engine()?.run(&query, &database.catalog).await?;
+        let rows = checked.run(&query).await?;
         let text = question::answer_text(
             &proposal.summary,
             &summarize(&rows, only_cell(&rows).as_deref()),
@@ -241,18 +179,20 @@ pub async fn answer(
 }
 
 /// Guards a query and runs it: the pipeline without a question.
-// INVARIANT (audit): as in `answer`.
+// INVARIANT (audit, checked): as in `answer`.
 pub async fn query(
     served: &Served,
     principal: &Principal,
     text: &str,
     mut record: Record,
 ) -> Result<(Guarded<SelectSql>, Rows), Failure> {
+    let database = &served.database;
+    begin(database, principal, &mut record);
     let result = async {
-        let database = &served.database;
-        let filters = filters_for(database, principal, &mut record)?;
+        let checked = served.checked().await?;
+        let filters = database.predicates_for(principal)?;
         let query = guard(database, &filters, text, &mut record)?;
-        let rows = served.engine()?.run(&query, &database.catalog).await?;
+        let rows = checked.run(&query).await?;
         Ok((query, rows))
     };
     let result: Result<_, Failure> = result.await;
@@ -263,15 +203,35 @@ pub async fn query(
     result
 }
 
-/// Guards a query and runs nothing.
+/// Guards a query for somebody who will run it: of a database that is served.
+// INVARIANT (audit, checked): as in `answer`.
+pub async fn guard_served(
+    served: &Served,
+    principal: &Principal,
+    text: &str,
+    mut record: Record,
+) -> Result<Guarded<SelectSql>, Failure> {
+    match served.checked().await {
+        Ok(_) => guard_only(&served.database, principal, text, record),
+        Err(reason) => {
+            begin(&served.database, principal, &mut record);
+            let failure = Failure::from(reason);
+            record.close(failure.outcome());
+            Err(failure)
+        }
+    }
+}
+
+/// Guards a query by the folder alone; no live database is needed and none is looked at.
 pub fn guard_only(
     database: &Database,
     principal: &Principal,
     text: &str,
     mut record: Record,
 ) -> Result<Guarded<SelectSql>, Failure> {
-    let result = filters_for(database, principal, &mut record)
-        .and_then(|filters| guard(database, &filters, text, &mut record));
+    begin(database, principal, &mut record);
+    let filters = database.predicates_for(principal).map_err(Failure::from);
+    let result = filters.and_then(|filters| guard(database, &filters, text, &mut record));
     record.close(match &result {
         Ok(_) => Outcome::Guarded,
         Err(failure) => failure.outcome(),
@@ -279,15 +239,10 @@ pub fn guard_only(
     result
 }
 
-fn filters_for(
-    database: &Database,
-    principal: &Principal,
-    record: &mut Record,
-) -> Result<std::sync::Arc<PredicateSet>, Failure> {
+fn begin(database: &Database, principal: &Principal, record: &mut Record) {
     record.principal = Some(principal.clone());
     record.database = Some(database.id.clone());
     record.policy_version = Some(database.version().to_owned());
-    Ok(database.predicates_for(principal)?)
 }
 
 fn guard(

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::output::{self, Failed};
 use super::serve;
@@ -30,7 +31,7 @@ pub(super) async fn run(policies: &Path, listen: SocketAddr) -> Result<(), Faile
     let key = store.create_key("demo").await?.secret;
     let listener = serve::bind(listen).await?;
     output::line(&welcome(listener.local_addr()?, &key))?;
-    serve::until_told(listener, App { service: Service::of(served), store }).await
+    serve::until_told(listener, Arc::new(App { service: Service::of(served), store })).await
 }
 
 /// The folder on disk, where an operator may be trying things; otherwise the embedded files.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Format;
 use crate::engine::EngineError;
-use crate::service::{Denial, Failure};
+use crate::service::{Denial, Failure, NotServed};
 use crate::store::StoreError;
 
 /// A command that did not do what was asked.
@@ -23,6 +23,8 @@ pub(super) struct Failed {
 enum Exit {
     Failed = 1,
     Refused = 3,
+    /// `check` found nothing wrong and could not look everywhere.
+    Unreachable = 4,
     /// Whoever read the output has left: not worth a word.
     Silent = 0,
 }
@@ -41,11 +43,16 @@ impl Failed {
         Self { code, message: message.into(), hint: None, exit: Exit::Failed }
     }
 
+    /// A database that could not be looked at, where nothing else is wrong.
+    pub(super) fn unreachable(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Unreachable, ..Self::new("database_unavailable", message) }
+    }
+
     /// The outcome as batches and JSON errors call it.
     pub(super) fn outcome(&self) -> &'static str {
         match self.exit {
             Exit::Refused => "refused",
-            Exit::Failed | Exit::Silent => "failed",
+            Exit::Failed | Exit::Unreachable | Exit::Silent => "failed",
         }
     }
 
@@ -100,8 +107,24 @@ impl From<Failure> for Failed {
             Failure::Refused(refusal) => {
                 Self { hint: Some(refusal.hint.into_owned()), exit: Exit::Refused, ..failed }
             }
+            Failure::NotServed(reason) => Self { hint: hint(reason), ..failed },
             Failure::Engine(_) | Failure::Policy(_) => failed,
         }
+    }
+}
+
+impl From<NotServed> for Failed {
+    fn from(reason: NotServed) -> Self {
+        Failure::from(reason).into()
+    }
+}
+
+fn hint(reason: NotServed) -> Option<String> {
+    match reason {
+        NotServed::InvalidPolicies | NotServed::CheckFailed => {
+            Some("`dialektai check` says what is amiss".to_owned())
+        }
+        NotServed::Unreachable(_) => None,
     }
 }
 

@@ -12,13 +12,19 @@ use crate::service::Service;
 use crate::store::Store;
 
 pub(super) async fn run(policies: &Path, store: &Path, listen: SocketAddr) -> Result<(), Failed> {
+    // Before anything else: a signal that nobody listens to ends the process.
+    let reloads = Reloads::listen()?;
     let service = Service::load(policies).await.map_err(|error| {
         Failed::new("no_policies", format!("cannot read `{}`: {error}", policies.display()))
     })?;
     let store = Store::open(store).await?;
     let listener = bind(listen).await?;
     output::line(&format!("listening on http://{}", listener.local_addr()?))?;
-    until_told(listener, App { service, store }).await
+    let app = Arc::new(App { service, store });
+    let reloading = tokio::spawn(reload_when_told(reloads, Arc::clone(&app)));
+    let served = until_told(listener, app).await;
+    reloading.abort();
+    served
 }
 
 pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failed> {
@@ -28,8 +34,52 @@ pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failed> {
 }
 
 /// Serves until SIGINT or SIGTERM.
-pub(super) async fn until_told(listener: TcpListener, app: App) -> Result<(), Failed> {
-    Ok(http::serve(listener, http::router(Arc::new(app)), told_to_stop()?).await?)
+pub(super) async fn until_told(listener: TcpListener, app: Arc<App>) -> Result<(), Failed> {
+    Ok(http::serve(listener, http::router(app), told_to_stop()?).await?)
+}
+
+async fn reload_when_told(mut reloads: Reloads, app: Arc<App>) {
+    while reloads.next().await {
+        tracing::info!("reading the policy folder again");
+        match app.service.reload().await {
+            Ok(()) => tracing::info!("the policy folder was read again"),
+            Err(error) => {
+                tracing::error!(%error, "the policy folder cannot be read: nothing changes")
+            }
+        }
+    }
+}
+
+/// SIGHUP, each time it comes; several while one is being handled are one.
+#[cfg(unix)]
+struct Reloads(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Reloads {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Whether there will be more.
+    async fn next(&mut self) -> bool {
+        self.0.recv().await.is_some()
+    }
+}
+
+/// There is no such signal here: a restart reads the folder again.
+#[cfg(not(unix))]
+struct Reloads;
+
+#[cfg(not(unix))]
+impl Reloads {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> bool {
+        false
+    }
 }
 
 #[cfg(unix)]

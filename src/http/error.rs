@@ -144,6 +144,10 @@ impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         let code = failure.code();
         match failure {
+            Failure::NotServed(reason) => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self { status, code, message: reason.to_string().into(), hint: None }
+            }
             Failure::Refused(refusal) => {
                 let status = StatusCode::UNPROCESSABLE_ENTITY;
                 Self { status, code, message: refusal.message, hint: Some(refusal.hint) }

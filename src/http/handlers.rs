@@ -19,7 +19,7 @@ use super::wire::{
 use super::{App, RequestId, access, body};
 use crate::audit::Record;
 use crate::identity::{DatabaseId, Principal};
-use crate::service::{self, Answer, Served};
+use crate::service::{self, Answer, Failure, NotServed, Served};
 
 /// A body that is written already, so that JSON of the database keeps every digit.
 type Reply = Result<([(HeaderName, HeaderValue); 1], Vec<u8>), ApiError>;
@@ -41,7 +41,7 @@ pub(super) async fn message(State(app): State<Arc<App>>, request: Request) -> Re
             body.conversation_id.as_deref().map_or(Ok(()), check_conversation)
         })
         .await?;
-    let answer = service::answer(served, &principal, &body.message, record).await?;
+    let answer = service::answer(&served, &principal, &body.message, record).await?;
     let (answer, query, table, suggestions) = match answer {
         Answer::Rows { text, query, rows } => {
             (text, Some(Query::from(query.query())), Table::from(rows), Vec::new())
@@ -64,7 +64,7 @@ pub(super) async fn message(State(app): State<Arc<App>>, request: Request) -> Re
 pub(super) async fn query(State(app): State<Arc<App>>, request: Request) -> Reply {
     let Admitted { served, principal, body, record } =
         admit::<QueryRequest>(&app, request, |_| Ok(())).await?;
-    let (query, rows) = service::query(served, &principal, &body.query, record).await?;
+    let (query, rows) = service::query(&served, &principal, &body.query, record).await?;
     reply(&QueryReply {
         query: Query::from(query.query()),
         table: Table::from(rows),
@@ -75,7 +75,7 @@ pub(super) async fn query(State(app): State<Arc<App>>, request: Request) -> Repl
 pub(super) async fn guard(State(app): State<Arc<App>>, request: Request) -> Reply {
     let Admitted { served, principal, body, record } =
         admit::<QueryRequest>(&app, request, |_| Ok(())).await?;
-    let query = service::guard_only(&served.database, &principal, &body.query, record)?;
+    let query = service::guard_served(&served, &principal, &body.query, record).await?;
     reply(&GuardReply {
         query: Query::from(query.query()),
         policy_version: served.database.version(),
@@ -88,17 +88,28 @@ pub(super) async fn databases(State(app): State<Arc<App>>, request: Request) -> 
         Record::begin(request_id(&parts)).close(error.outcome());
         return Err(error);
     }
-    let entries = app.service.databases().map(|(id, served)| entry(id, served));
+    let databases = app.service.databases();
+    let entries = databases.list().map(|(id, served, problem)| entry(id, served, problem));
     reply(&DatabasesReply { databases: entries.collect() })
 }
 
-fn entry<'a>(id: &'a DatabaseId, served: Option<&'a Served>) -> DatabaseEntry<'a> {
-    let database = served.map(|served| &served.database);
+fn entry<'a>(
+    id: &'a DatabaseId,
+    served: Option<&'a Arc<Served>>,
+    problem: Option<NotServed>,
+) -> DatabaseEntry<'a> {
+    let database = served.map(|served| &*served.database);
     let settings = database.map(|database| &database.settings);
-    let running = served.is_some_and(|served| served.problem().is_none());
+    // A folder that does not load any more leaves its last version running.
+    let running = match problem {
+        None => true,
+        Some(NotServed::InvalidPolicies) => served.is_some(),
+        Some(NotServed::Unreachable(_) | NotServed::CheckFailed) => false,
+    };
     DatabaseEntry {
         id: id.as_str(),
         status: if running { "ok" } else { "error" },
+        problem: problem.map(NotServed::problem),
         engine: settings.map(|settings| settings.engine.name()),
         requires_organization_scoping: settings.map(|s| s.requires_organization_scoping),
         tenant_id_type: settings.map(|settings| settings.tenant_id_type.name()),
@@ -109,8 +120,8 @@ fn entry<'a>(id: &'a DatabaseId, served: Option<&'a Served>) -> DatabaseEntry<'a
 }
 
 /// A request whose caller is known.
-struct Admitted<'a, B> {
-    served: &'a Served,
+struct Admitted<B> {
+    served: Arc<Served>,
     principal: Principal,
     body: B,
     record: Record,
@@ -121,7 +132,7 @@ async fn admit<B: Asking + DeserializeOwned>(
     app: &App,
     request: Request,
     check: impl Fn(&B) -> Result<(), ApiError>,
-) -> Result<Admitted<'_, B>, ApiError> {
+) -> Result<Admitted<B>, ApiError> {
     let (parts, incoming) = request.into_parts();
     let mut record = Record::begin(request_id(&parts));
     match steps(app, &parts, incoming, &mut record, check).await {
@@ -135,19 +146,19 @@ async fn admit<B: Asking + DeserializeOwned>(
 
 /// The order is part of the API: key, body, database, tenant and scope. Nothing is said about a database to whoever
 /// has no key.
-async fn steps<'a, B: Asking + DeserializeOwned>(
-    app: &'a App,
+async fn steps<B: Asking + DeserializeOwned>(
+    app: &App,
     parts: &Parts,
     incoming: Body,
     record: &mut Record,
     check: impl Fn(&B) -> Result<(), ApiError>,
-) -> Result<(&'a Served, Principal, B), ApiError> {
+) -> Result<(Arc<Served>, Principal, B), ApiError> {
     record.key_id = Some(access::authenticate(app, &parts.headers).await?);
     let body: B = body::read(&parts.headers, incoming).await?;
     check(&body)?;
     let found = app.service.find(body.database_id()).ok_or(ApiError::UNKNOWN_DATABASE)?;
     record.database = body.database_id().parse().ok();
-    let served = found.ok_or(ApiError::UNAVAILABLE)?;
+    let served = found.map_err(Failure::from)?;
     let (tenant, scope) = (access::tenant(&parts.headers), access::scope(&parts.headers));
     let principal = service::identify(&served.database.settings, tenant, scope)?;
     Ok((served, principal, body))

@@ -55,19 +55,26 @@ pub struct Problem {
     pub reason: Reason,
 }
 
+impl Problem {
+    /// The problem as one line, without its place in the files and without its hint.
+    pub fn sentence(&self) -> String {
+        // A reason that quotes a parser may have line breaks.
+        let reason = self.reason.to_string();
+        let reason = reason.split_whitespace().collect::<Vec<&str>>().join(" ");
+        match &self.policy {
+            Some(policy) => format!("policy `{policy}`: {reason}"),
+            None => reason,
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        if let Some(policy) = &self.policy {
-            write!(f, ": policy `{policy}`")?;
-        }
-        // A reason that quotes a parser may have line breaks, and a problem is one line.
-        let reason = self.reason.to_string();
-        let lines: Vec<&str> = reason.split_whitespace().collect();
-        write!(f, ": {}", lines.join(" "))?;
+        write!(f, ": {}", self.sentence())?;
         match self.reason.hint() {
             Some(hint) => write!(f, "; hint: {hint}"),
             None => Ok(()),
@@ -172,6 +179,38 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// A name that does not change.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::DatabaseId(_) => "invalid_database_id",
+            Self::Unreadable(_) => "unreadable",
+            Self::Settings(_) => "invalid_settings",
+            Self::Catalog(_) => "invalid_catalog",
+            Self::NoRelations => "no_relations",
+            Self::EntityType { .. } => "invalid_entity_type",
+            Self::Schema(_) => "invalid_schema",
+            Self::FilterColumnMissing { setting, .. } => match *setting {
+                "tenant_filter_column" => "tenant_column_missing",
+                _ => "scope_column_missing",
+            },
+            Self::FilterColumnType { setting, .. } => match *setting {
+                "tenant_filter_column" => "tenant_column_type",
+                _ => "scope_column_type",
+            },
+            Self::ScopeUnused => "scope_unused",
+            Self::TooLong => "policy_too_long",
+            Self::Syntax(_) => "policy_syntax",
+            Self::MissingId => "policy_without_id",
+            Self::DuplicateId { .. } => "policy_id_taken",
+            Self::Template => "policy_template",
+            Self::Invalid(_) => "policy_invalid",
+            Self::Unguarded(_) => "policy_unguarded_null",
+            Self::Impossible => "policy_impossible",
+            Self::Deceptive(_) => "policy_deceptive",
+            Self::Inexpressible { .. } => "policy_inexpressible",
+        }
+    }
+
     /// What to change, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -88,7 +88,7 @@ fn is_entity_type(relation: &Relation, default_schema: &str) -> bool {
 }
 
 /// Whether the columns that the settings name exist, and can hold the ids that they are compared with.
-pub(super) fn check_filter_columns(settings: &Settings, catalog: &Catalog) -> Vec<Reason> {
+pub fn check_filter_columns(settings: &Settings, catalog: &Catalog) -> Vec<Reason> {
     let tenant = (
         "tenant_filter_column",
         &settings.tenant_filter_column,

@@ -9,19 +9,19 @@ use tempfile::TempDir;
 
 use crate::http::case;
 
-const TASKS: &str = "
+pub(crate) const TASKS: &str = "
     CREATE TABLE tasks (id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, title TEXT NOT NULL);
     INSERT INTO tasks VALUES (1, 82, 'one'), (2, 82, 'two'), (3, 7, 'three');
 ";
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dialektai"));
     command.args(arguments).current_dir(folder).env_remove("DIALEKTAI_LOG");
     command.env_remove("DIALEKTAI_POLICIES").env_remove("DIALEKTAI_STORE");
     command
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     told(&command(folder, arguments).stdin(Stdio::null()).output().unwrap())
 }
 

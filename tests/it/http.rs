@@ -2,6 +2,7 @@
 
 pub(crate) mod case;
 mod hostile;
+mod outage;
 
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
@@ -192,16 +193,34 @@ async fn the_order_of_checks_is_key_body_database_tenant() {
 #[tokio::test]
 async fn a_database_that_does_not_load_does_not_stop_the_others() {
     let case = Case::new().await;
-    for database in ["broken", "gone"] {
-        let request = case.request(QUERY).header("X-Tenant-Id", "82");
-        let reply = case.send(request, &case::body_for(QUERY, database)).await;
-        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{database}");
-        assert_eq!(reply.json["code"], "database_unavailable");
+    for (database, code) in [
+        ("broken", "database_refused"),
+        ("drifted", "database_refused"),
+        ("gone", "database_unavailable"),
+    ] {
+        for path in [MESSAGE, QUERY, "/api/v1/guard"] {
+            let request = case.request(path).header("X-Tenant-Id", "82");
+            let reply = case.send(request, &case::body_for(path, database)).await;
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path} {database}");
+            assert_eq!(reply.json["code"], code, "{path} {database}");
+        }
     }
     let list = case.send(case.get("/api/v1/databases"), "").await;
-    let status = |entry: &Json| format!("{} {}", entry["id"], entry["status"]).replace('"', "");
+    let status = |entry: &Json| {
+        let words = ["id", "status", "problem"].map(|key| entry[key].as_str().unwrap_or("-"));
+        words.join(" ")
+    };
     let all: Vec<String> = list.json["databases"].as_array().unwrap().iter().map(status).collect();
-    assert_eq!(all, ["acme ok", "broken error", "gone error", "names ok", "open ok", "uuids ok"]);
+    let expected = [
+        "acme ok -",
+        "broken error invalid_policies",
+        "drifted error check_failed",
+        "gone error unreachable",
+        "names ok -",
+        "open ok -",
+        "uuids ok -",
+    ];
+    assert_eq!(all, expected);
 }
 
 #[tokio::test]

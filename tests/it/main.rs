@@ -5,6 +5,7 @@
 mod world;
 mod servers;
 mod tally;
+mod check;
 mod commute;
 mod cli;
 mod demo;
@@ -16,6 +17,7 @@ mod policy_oracle;
 mod policy_snapshots;
 mod postgresql;
 mod questions;
+mod reload;
 mod rewrite;
 mod tpch;
 mod tidy;

@@ -73,6 +73,16 @@ impl Dialect {
         }
     }
 
+    /// A name as a statement for people writes it: bare where nothing can be meant but the name.
+    pub fn quoted(self, name: &str) -> String {
+        if self.is_plain_name(name) {
+            return name.to_owned();
+        }
+        let (open, close) = self.identifier_quotes();
+        let doubled = name.replace(close, &format!("{close}{close}"));
+        format!("{open}{doubled}{close}")
+    }
+
     /// The longest identifier, in bytes: PostgreSQL cuts a longer one, which then is another name (rule A9). MySQL and
     /// SQL Server count characters; a byte is never less.
     pub(super) fn max_name_bytes(self) -> usize {

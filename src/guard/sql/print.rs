@@ -364,19 +364,7 @@ impl Printer<'_> {
     }
 
     fn quoted(&mut self, name: &str) {
-        if self.dialect.is_plain_name(name) {
-            self.push(name);
-            return;
-        }
-        let (open, close) = self.dialect.identifier_quotes();
-        self.text.push(open);
-        for c in name.chars() {
-            self.text.push(c);
-            if c == close {
-                self.text.push(close);
-            }
-        }
-        self.text.push(close);
+        self.push(&self.dialect.quoted(name));
     }
 
     fn order_items(&mut self, items: &[OrderItem]) -> Printed {

@@ -1,6 +1,6 @@
 //! A service over hand-made policy folders.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -32,20 +32,20 @@ const NAMED: &str = "
 
 /// Everything one test needs.
 pub(crate) struct Case {
-    pub(super) app: Arc<App>,
-    pub(super) key: String,
-    _folder: TempDir,
+    pub(crate) app: Arc<App>,
+    pub(crate) key: String,
+    folder: TempDir,
 }
 
 /// An answer.
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) json: Json,
+    pub(crate) json: Json,
 }
 
 impl Case {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let policies = folder.path().join("policies");
         let scoped = "tenant_filter_column = \"customer_id\"\n";
@@ -57,12 +57,38 @@ impl Case {
         database(&policies, "open", "requires_organization_scoping = false\n", TASKS).await;
         database(&policies, "gone", scoped, TASKS).await;
         std::fs::remove_file(policies.join("gone/data.sqlite")).unwrap();
+        database(&policies, "drifted", scoped, TASKS).await;
+        let catalog = policies.join("drifted/catalog.toml");
+        let text = std::fs::read_to_string(&catalog).unwrap();
+        std::fs::write(
+            &catalog,
+            text.replace("\"TEXT\", nullable = false", "\"TEXT\", nullable = true"),
+        )
+        .unwrap();
         std::fs::create_dir(policies.join("broken")).unwrap();
         std::fs::write(policies.join("broken/database.toml"), "engine = 1").unwrap();
         let store = Store::open(&folder.path().join("store.sqlite")).await.unwrap();
         let key = store.create_key("test").await.unwrap().secret;
         let service = Service::load(&policies).await.unwrap();
-        Self { app: Arc::new(App { service, store }), key, _folder: folder }
+        Self { app: Arc::new(App { service, store }), key, folder }
+    }
+
+    /// The folder of one database.
+    pub(crate) fn database(&self, id: &str) -> PathBuf {
+        self.folder.path().join("policies").join(id)
+    }
+
+    /// Asks for the titles of tenant 82's tasks.
+    pub(crate) async fn titles(&self, database: &str) -> Reply {
+        let request = self.request(QUERY).header("X-Tenant-Id", "82");
+        self.send(request, &body_for(QUERY, database)).await
+    }
+
+    /// The entry of one database in the list of all.
+    pub(crate) async fn entry(&self, id: &str) -> Json {
+        let list = self.send(self.get("/api/v1/databases"), "").await;
+        let entries = list.json["databases"].as_array().unwrap();
+        entries.iter().find(|entry| entry["id"] == id).cloned().unwrap_or_default()
     }
 
     /// A POST with the key.
