@@ -11,7 +11,7 @@ use dialektai::guard::sql::{Dialect, SelectSql, guard_sql};
 use dialektai::predicate::{CmpOp, PatternElement, Predicate, PredicateSet, Row, RowFilter, Value};
 use sqlx::postgres::PgConnection;
 
-use crate::postgresql::{execute, run};
+use crate::live::postgresql::{execute, run};
 use crate::servers::postgresql::Server;
 
 const CATALOG: &str = r#"

@@ -4,6 +4,7 @@
 
 mod world;
 mod servers;
+mod live;
 mod tally;
 mod check;
 mod commute;
@@ -15,7 +16,6 @@ mod exact_postgresql;
 mod http;
 mod policy_oracle;
 mod policy_snapshots;
-mod postgresql;
 mod questions;
 mod reload;
 mod rewrite;

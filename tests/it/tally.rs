@@ -12,22 +12,38 @@ pub(crate) struct Tally {
     pub(crate) invalid: usize,
     pub(crate) failed: usize,
     pub(crate) order_dependent: usize,
+    pub(crate) warned: usize,
     pub(crate) rows: usize,
 }
 
 impl Tally {
+    /// Adds what another run compared.
+    pub(crate) fn add(&mut self, other: Self) {
+        let Self { queries, refused, invalid, failed, order_dependent, warned, rows } = other;
+        self.queries += queries;
+        self.invalid += invalid;
+        self.failed += failed;
+        self.order_dependent += order_dependent;
+        self.warned += warned;
+        self.rows += rows;
+        for (code, count) in refused {
+            *self.refused.entry(code).or_default() += count;
+        }
+    }
+
     /// Says what was compared, so that a run that compared little is seen.
     pub(crate) fn print(&self, name: &str) {
         let refused: usize = self.refused.values().sum();
         eprintln!(
             "{name}: {} queries, {refused} refused ({} per mille), {} refused that the engine refuses \
              too, {} fail on both sides, {} fail or not by the engine's order, \
-             {} rows compared; refusals: {:?}",
+             {} warn, {} rows compared; refusals: {:?}",
             self.queries,
             refused * 1_000 / self.queries.max(1),
             self.invalid,
             self.failed,
             self.order_dependent,
+            self.warned,
             self.rows,
             self.refused,
         );

@@ -1,11 +1,10 @@
 //! The demo database as the oracles see it: shared by all tenants, and cut down to what one principal may read.
 #![expect(clippy::disallowed_methods, reason = "an oracle runs what the service never would")]
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use dialektai::catalog::{CedarType, ColumnType, Relation};
-use dialektai::guard::sql::SelectSql;
+use dialektai::guard::sql::{Dialect, SelectSql};
 use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::Database;
 use dialektai::predicate::{Row, Value};
@@ -61,7 +60,22 @@ pub(crate) enum Indexes {
     Tenant,
     /// One on every other column, and none on the tenant: the engine looks at the query's own conditions first.
     Hostile,
+    /// The same, and what compares tenants passes for dear, where a planner asks for prices.
+    Costly,
 }
+
+impl Indexes {
+    /// Those that make a difference on an engine, the most hostile last.
+    pub(crate) fn of(dialect: Dialect) -> &'static [Self] {
+        match dialect {
+            Dialect::Postgresql => &[Self::Tenant, Self::Hostile, Self::Costly],
+            Dialect::Sqlite | Dialect::Mysql | Dialect::Mssql => &[Self::Tenant, Self::Hostile],
+        }
+    }
+}
+
+/// The schema of the demo's relations in MySQL's catalog.
+pub(crate) const DEMO_SCHEMA: &str = "demo";
 
 /// A fresh copy of the shared database, in memory.
 pub(crate) async fn shared(indexes: Indexes) -> SqliteConnection {
@@ -70,7 +84,7 @@ pub(crate) async fn shared(indexes: Indexes) -> SqliteConnection {
         let text = std::fs::read_to_string(root().join("fixtures/demo").join(file)).unwrap();
         execute(&mut connection, &text).await;
     }
-    if indexes == Indexes::Hostile {
+    if indexes != Indexes::Tenant {
         let own = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
         for row in run_text(&mut connection, own).await.unwrap() {
             let name = row[0].trim_start_matches("TEXT ").trim_matches('"');
@@ -90,37 +104,6 @@ pub(crate) async fn shared(indexes: Indexes) -> SqliteConnection {
         }
     }
     connection
-}
-
-/// `D|p`: the database that holds only the rows that Cedar's own authorizer permits.
-pub(crate) async fn restricted(
-    database: &Database,
-    principal: &Principal,
-    indexes: Indexes,
-) -> SqliteConnection {
-    let mut connection = shared(indexes).await;
-    for relation in &database.catalog.relations {
-        let kept = permitted(&mut connection, database, principal, relation).await;
-        let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
-        let sql =
-            format!("DELETE FROM {} WHERE rowid NOT IN ({})", relation.name.name, kept.join(","));
-        execute(&mut connection, &sql).await;
-    }
-    connection
-}
-
-/// The rowids that Cedar's own authorizer permits.
-pub(crate) async fn permitted(
-    connection: &mut SqliteConnection,
-    database: &Database,
-    principal: &Principal,
-    relation: &Relation,
-) -> BTreeSet<i64> {
-    let rows = entities(connection, relation).await;
-    let allowed = rows
-        .iter()
-        .filter(|(_, key, row)| database.is_authorized(principal, &relation.name, key, row));
-    allowed.map(|(rowid, _, _)| *rowid).collect()
 }
 
 /// Every row of a relation as policies see it: rowid, primary key as text, attributes.

@@ -1,14 +1,18 @@
-//! Random SQLite queries over the demo database: seeded, mostly valid, and in every form that the guard admits.
+//! Random queries over the demo database: seeded, mostly valid, and in every form that the guard admits.
 //!
+//! Each engine has its flavour: the types it keeps apart, the forms it has, and expressions that fail on some rows.
 //! Only what has one answer is generated: LIMIT stands behind an ORDER BY over all columns, windows are ordered by
 //! something whose ties do not matter, and floating point is never summed.
 
 mod expr;
+mod flavor;
+mod from;
+mod leaf;
 mod tables;
 
+pub(super) use flavor::Flavor;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tables::columns;
 
 /// Types, as far as an expression must keep them apart to be worth running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +23,10 @@ pub(super) enum Ty {
     Big,
     Text,
     Real,
+    /// Where truth values are a type of their own.
+    Bool,
+    /// Days and instants, where they are.
+    Date,
 }
 
 #[derive(Debug, Clone)]
@@ -37,25 +45,30 @@ pub(super) struct Source {
 }
 
 pub(super) struct Generator {
+    flavor: Flavor,
     rng: ChaCha8Rng,
     tables: Vec<&'static str>,
     ctes: Vec<Source>,
     fresh: usize,
     /// Whether columns are written with their table: SQLite looks for the names of an ON clause also to its right.
     qualified: bool,
+    /// Whether LIMIT has no place here.
+    unlimited: bool,
 }
 
-use Ty::{Big, Int, Real, Text};
+use Ty::{Int, Text};
 
 impl Generator {
     /// `tables` are the relations that the caller may read; others would only be refused.
-    pub(super) fn new(seed: u64, tables: Vec<&'static str>) -> Self {
+    pub(super) fn new(flavor: Flavor, seed: u64, tables: Vec<&'static str>) -> Self {
         Self {
+            flavor,
             rng: ChaCha8Rng::seed_from_u64(seed),
             tables,
             ctes: Vec::new(),
             fresh: 0,
             qualified: false,
+            unlimited: false,
         }
     }
 
@@ -83,17 +96,6 @@ impl Generator {
         format!("{prefix}{}", self.fresh)
     }
 
-    /// An identifier in one of the spellings that mean the same.
-    fn spell(&mut self, name: &str) -> String {
-        match self.below(24) {
-            0 => format!("\"{name}\""),
-            1 => format!("[{name}]"),
-            2 => format!("`{name}`"),
-            3 => name.to_uppercase(),
-            _ => name.to_owned(),
-        }
-    }
-
     /// WITH, body, ORDER BY and LIMIT; the columns have the types of `like`, if given.
     pub(super) fn full(
         &mut self,
@@ -111,13 +113,12 @@ impl Generator {
         if self.chance(30) {
             let ordinals: Vec<String> = (1..=cols.len())
                 .map(|n| {
-                    let direction =
-                        *self.pick(&["", " ASC", " DESC", " DESC NULLS LAST", " NULLS FIRST"]);
+                    let direction = *self.pick(self.flavor.orders());
                     format!("{n}{direction}")
                 })
                 .collect();
             sql.push_str(&format!(" ORDER BY {}", ordinals.join(", ")));
-            if self.chance(60) {
+            if !self.unlimited && self.chance(60) {
                 sql.push_str(&format!(" LIMIT {}", self.below(7)));
                 if self.chance(30) {
                     sql.push_str(&format!(" OFFSET {}", self.below(3)));
@@ -189,7 +190,7 @@ impl Generator {
             let (mut sql, cols) = self.select(depth - 1, outer, like);
             let types: Vec<Ty> = cols.iter().map(|col| col.ty).collect();
             for _ in 0..=self.below(2) {
-                let op = *self.pick(&["UNION", "UNION ALL", "INTERSECT", "EXCEPT"]);
+                let op = *self.pick(self.flavor.set_operations());
                 let right = if self.chance(10) {
                     self.values(&types, outer).0
                 } else {
@@ -197,7 +198,8 @@ impl Generator {
                 };
                 // The parser reads INTERSECT as binding tighter, and the guard refuses what SQLite reads otherwise.
                 let mixed = sql.contains(" UNION ") || sql.contains(" EXCEPT ");
-                let op = if op == "INTERSECT" && mixed { "EXCEPT" } else { op };
+                let sqlite = self.flavor == Flavor::Sqlite;
+                let op = if op == "INTERSECT" && mixed && sqlite { "EXCEPT" } else { op };
                 sql = format!("{sql} {op} {right}");
             }
             return (sql, cols);
@@ -240,7 +242,9 @@ impl Generator {
             tail.push_str(&format!(" WHERE {}", self.condition(depth.min(2), &scope)));
         }
         if self.chance(25) {
-            return self.grouped(&from, &tail, &scope, like);
+            // An aggregate of outer columns belongs to the outer query, and cannot stand in its WHERE.
+            let seen = if self.flavor == Flavor::Sqlite { &scope } else { &own };
+            return self.grouped(&from, &tail, seen, like);
         }
         if like.is_none() && self.chance(20) {
             return self.starred(&from, &tail, &own);
@@ -257,12 +261,21 @@ impl Generator {
             }
         }
         let (items, cols) = self.named(items);
+        if self.flavor == Flavor::Postgresql && own.len() == 1 && own[0].keyed && self.chance(6) {
+            // Which row stands for its group is told by the key.
+            let (on, key) = (self.column(Text, &own), &own[0].cols[0].name);
+            let order = format!("{on}, {}.{key}", own[0].alias);
+            let sql = format!(
+                "SELECT DISTINCT ON ({on}) {items} FROM {from}{tail}{windows} ORDER BY {order}"
+            );
+            return (format!("SELECT * FROM ({sql}) AS {}", self.name("o")), cols);
+        }
         let distinct = if self.chance(15) { "DISTINCT " } else { "" };
         (format!("SELECT {distinct}{items} FROM {from}{tail}{windows}"), cols)
     }
 
     fn some_types(&mut self) -> Vec<Ty> {
-        (0..=self.below(3)).map(|_| *self.pick(&[Int, Big, Text, Text, Real, Int])).collect()
+        (0..=self.below(3)).map(|_| *self.pick(self.flavor.types())).collect()
     }
 
     fn named(&mut self, items: Vec<(String, Ty)>) -> (String, Vec<Col>) {
@@ -299,12 +312,16 @@ impl Generator {
         like: Option<&[Ty]>,
     ) -> (String, Vec<Col>) {
         let types = like.map_or_else(|| self.some_types(), <[Ty]>::to_vec);
-        let keys: Vec<(String, Ty)> = (0..self.below(3))
+        let mut keys: Vec<(String, Ty)> = (0..self.below(3))
             .map(|_| {
                 let ty = *self.pick(&[Int, Text, Text]);
                 (self.column(ty, scope), ty)
             })
             .collect();
+        // Elsewhere a literal is an ordinal, or an error.
+        keys.retain(|(text, _)| {
+            self.flavor == Flavor::Sqlite || text.starts_with(char::is_alphabetic)
+        });
         let items: Vec<(String, Ty)> = types
             .iter()
             .map(|ty| {
@@ -319,7 +336,15 @@ impl Generator {
         let mut sql = format!("SELECT {items} FROM {from}{tail}");
         if !keys.is_empty() {
             let keys: Vec<&str> = keys.iter().map(|(text, _)| text.as_str()).collect();
-            sql.push_str(&format!(" GROUP BY {}", keys.join(", ")));
+            let keys = keys.join(", ");
+            let by = match (self.flavor, self.below(8)) {
+                (Flavor::Postgresql, 0) => format!("ROLLUP ({keys})"),
+                (Flavor::Postgresql, 1) => format!("CUBE ({keys})"),
+                (Flavor::Postgresql, 2) => format!("GROUPING SETS (({keys}), ())"),
+                (Flavor::Mysql, 0) => format!("{keys} WITH ROLLUP"),
+                _ => keys,
+            };
+            sql.push_str(&format!(" GROUP BY {by}"));
             if self.chance(40) {
                 let (left, right) = (self.aggregate(Int, scope), self.below(4));
                 let op = *self.pick(&[">", ">=", "<>", "<"]);
@@ -334,7 +359,7 @@ impl Generator {
         let partition = self.column(Text, own);
         let order = self.column(Int, own);
         let mut spec = format!("PARTITION BY {partition} ORDER BY {order}");
-        if self.chance(30) {
+        if self.flavor != Flavor::Mysql && self.chance(30) {
             spec.push_str(" GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW");
         } else if self.chance(20) {
             spec.push_str(" RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW");
@@ -357,96 +382,5 @@ impl Generator {
             return (format!("{call} OVER w"), format!(" WINDOW w AS ({spec})"));
         }
         (format!("{call} OVER ({spec})"), String::new())
-    }
-
-    fn from(&mut self, depth: usize, outer: &[Source]) -> (String, Vec<Source>) {
-        let (mut sql, mut sources) = self.item(depth, outer);
-        let joins = [0, 0, 0, 1, 1, 2][self.below(6)];
-        for _ in 0..joins {
-            let (right, added) = self.item(depth, outer);
-            let mut scope = sources.clone();
-            scope.extend(added.iter().cloned());
-            match self.below(10) {
-                0 => sql.push_str(&format!(", {right}")),
-                1 => sql.push_str(&format!(" CROSS JOIN {right}")),
-                2 | 3 if Self::shared(&sources, &added, "customer_id") => {
-                    let kind = *self.pick(&["JOIN", "LEFT JOIN", "FULL JOIN"]);
-                    sql.push_str(&format!(" {kind} {right} USING (customer_id)"));
-                    // From here on, the column is one, and only its bare name is sure to mean the same.
-                    for source in &mut sources {
-                        source.cols.retain(|col| col.name != "customer_id");
-                    }
-                    let mut added = added;
-                    for source in &mut added {
-                        source.cols.retain(|col| col.name != "customer_id");
-                    }
-                    sources.extend(added);
-                    continue;
-                }
-                _ => {
-                    let kind = *self.pick(&[
-                        "JOIN",
-                        "INNER JOIN",
-                        "LEFT JOIN",
-                        "LEFT OUTER JOIN",
-                        "RIGHT JOIN",
-                        "FULL JOIN",
-                    ]);
-                    let ty = *self.pick(&[Int, Int, Text]);
-                    self.qualified = self.chance(95);
-                    let (left_key, right_key) =
-                        (self.column(ty, &sources), self.column(ty, &added));
-                    let extra = if self.chance(25) {
-                        format!(" AND {}", self.condition(1, &scope))
-                    } else {
-                        String::new()
-                    };
-                    self.qualified = false;
-                    sql.push_str(&format!(" {kind} {right} ON {left_key} = {right_key}{extra}"));
-                }
-            }
-            sources = scope;
-        }
-        (sql, sources)
-    }
-
-    fn shared(left: &[Source], right: &[Source], name: &str) -> bool {
-        let has = |sources: &[Source]| {
-            sources.iter().flat_map(|s| &s.cols).filter(|col| col.name == name).count() == 1
-        };
-        has(left) && has(right)
-    }
-
-    fn item(&mut self, depth: usize, outer: &[Source]) -> (String, Vec<Source>) {
-        if depth > 1 && self.chance(20) {
-            let (query, cols) = self.full(depth - 1, outer, None);
-            let alias = self.name("d");
-            let source = Source { alias: alias.clone(), cols, keyed: false };
-            return (format!("({query}) AS {alias}"), vec![source]);
-        }
-        if depth > 1 && self.chance(6) {
-            let (left, mut sources) = self.item(0, outer);
-            let (right, added) = self.item(0, outer);
-            let on = format!("{} = {}", self.column(Int, &sources), self.column(Int, &added));
-            sources.extend(added);
-            return (format!("({left} JOIN {right} ON {on})"), sources);
-        }
-        let usable: Vec<Source> =
-            self.ctes.iter().filter(|cte| !cte.cols.is_empty()).cloned().collect();
-        if !usable.is_empty() && self.chance(50) {
-            let mut source = self.pick(&usable).clone();
-            let alias = self.name("a");
-            let sql = format!("{} AS {alias}", source.alias);
-            source.alias = alias;
-            return (sql, vec![source]);
-        }
-        let table = *self.pick(&self.tables.clone());
-        let hidden = self.ctes.iter().any(|cte| cte.alias == table);
-        let spelled = self.spell(table);
-        let qualified = if hidden || self.chance(12) { format!("main.{spelled}") } else { spelled };
-        let alias = self.name("t");
-        let keyed = table != "countries";
-        let source = Source { alias: alias.clone(), cols: columns(table), keyed };
-        (format!("{qualified}{}{alias}", if self.chance(60) { " AS " } else { " " }), vec![source])
     }
 }

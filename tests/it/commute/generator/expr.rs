@@ -1,7 +1,7 @@
 //! Random expressions, often without the parentheses that would hide a difference in precedence.
 
-use super::{Generator, Source, Ty};
-use Ty::{Big, Int, Real, Text};
+use super::{Flavor, Generator, Source, Ty};
+use Ty::{Big, Bool, Date, Int, Real, Text};
 
 impl Generator {
     /// A column of a type, or a literal where none is in scope.
@@ -28,7 +28,7 @@ impl Generator {
         }
     }
 
-    fn literal(&mut self, ty: Ty) -> String {
+    pub(super) fn literal(&mut self, ty: Ty) -> String {
         match ty {
             Int => self.below(9).to_string(),
             Big => {
@@ -36,6 +36,13 @@ impl Generator {
                     .to_owned()
             }
             Real => (*self.pick(&["0.5", "2.25", "1e2", "8.0"])).to_owned(),
+            Bool => (*self.pick(&["TRUE", "FALSE"])).to_owned(),
+            Date => {
+                let day = *self.pick(&["2024-03-15", "2024-07-31", "2020-01-01", "2025-01-03"]);
+                let typed = if self.flavor == Flavor::Postgresql { "DATE " } else { "" };
+                format!("{typed}'{day}'")
+            }
+            Text if self.flavor == Flavor::Mysql && self.chance(8) => "'x\\\\'".to_owned(),
             Text => (*self.pick(&[
                 "''",
                 "'open'",
@@ -43,7 +50,7 @@ impl Generator {
                 "'%'",
                 "'_'",
                 "'O''Neill'",
-                "'x\\'",
+                if self.flavor == Flavor::Mysql { "'x'" } else { "'x\\'" },
                 "'user-john-456'",
                 "'ünï'",
                 "'--'",
@@ -70,59 +77,12 @@ impl Generator {
         }
         if self.chance(6) {
             let (left, right) = (self.expr(ty, depth - 1, scope), self.expr(ty, depth - 1, scope));
-            return format!(
-                "{}({left}, {right})",
-                self.pick(&["coalesce", "ifnull", "nullif", "min", "max"])
-            );
+            return format!("{}({left}, {right})", self.pick(self.flavor.conditionals()));
         }
         if self.chance(10) {
             return self.scalar_subquery(ty, depth, scope);
         }
-        match ty {
-            Int => self.integer(depth, scope),
-            Text => self.text(depth, scope),
-            Big => match self.below(4) {
-                0 => format!("abs({})", self.column(Big, scope)),
-                1 => format!("-{}", self.column(Big, scope)),
-                _ => self.column(Big, scope),
-            },
-            Real => match self.below(3) {
-                0 => format!("round({}, 1)", self.column(Real, scope)),
-                1 => format!("{} * 2", self.column(Real, scope)),
-                _ => format!("CAST({} AS REAL)", self.column(Int, scope)),
-            },
-        }
-    }
-
-    fn integer(&mut self, depth: usize, scope: &[Source]) -> String {
-        let (left, right) = (self.expr(Int, depth - 1, scope), self.expr(Int, depth - 1, scope));
-        match self.below(9) {
-            0 => format!("{left} + {right} * 2"),
-            1 => format!("{left} - {right}"),
-            2 => format!("{left} / {right}"),
-            3 => format!("{left} % {right}"),
-            4 => format!("-{left}"),
-            5 => format!("({left} & 7) | {right}"),
-            6 => format!("length({})", self.column(Text, scope)),
-            7 => format!("{left} << 1"),
-            _ => format!("CAST({} AS INTEGER)", self.column(Text, scope)),
-        }
-    }
-
-    fn text(&mut self, depth: usize, scope: &[Source]) -> String {
-        let (left, right) = (self.expr(Text, depth - 1, scope), self.expr(Text, depth - 1, scope));
-        match self.below(10) {
-            0 => format!("{left} || {right}"),
-            1 => format!("upper({left})"),
-            2 => format!("substr({left}, 2, 3)"),
-            3 => format!("trim({left})"),
-            4 => format!("replace({left}, 'e', 'E')"),
-            5 => format!("CAST({} AS TEXT)", self.column(Int, scope)),
-            6 => format!("date({left})"),
-            7 => format!("printf('%d-%s', {}, {left})", self.column(Int, scope)),
-            8 => format!("{} || '-' || {left}", self.column(Int, scope)),
-            _ => format!("lower({left})"),
-        }
+        self.leaf(ty, depth, scope)
     }
 
     /// One row whatever the data: an aggregate, or a lookup in an order over all columns.
@@ -137,7 +97,7 @@ impl Generator {
 
     pub(super) fn aggregate(&mut self, ty: Ty, scope: &[Source]) -> String {
         let column = self.column(ty, scope);
-        let filter = if self.chance(15) {
+        let filter = if self.flavor != Flavor::Mysql && self.chance(15) {
             format!(" FILTER (WHERE {})", self.condition(1, scope))
         } else {
             String::new()
@@ -148,7 +108,14 @@ impl Generator {
             (Int, 2) => format!("sum({column})"),
             (Int, 3) => format!("count({column})"),
             (Real, 0) => format!("avg({})", self.column(Int, scope)),
-            (Text, 0) => format!("group_concat({column}, ',' ORDER BY {column})"),
+            (Text, 0) => match self.flavor {
+                Flavor::Sqlite => format!("group_concat({column}, ',' ORDER BY {column})"),
+                Flavor::Postgresql => format!("string_agg({column}, ',' ORDER BY {column})"),
+                Flavor::Mysql => {
+                    format!("group_concat({column} ORDER BY {column} SEPARATOR ',')")
+                }
+            },
+            (Bool, n) => format!("{}({column})", ["bool_and", "bool_or"][n % 2]),
             (_, n) => format!("{}({column})", ["min", "max"][n % 2]),
         };
         format!("{call}{filter}")
@@ -172,40 +139,6 @@ impl Generator {
         self.test(depth, scope)
     }
 
-    fn test(&mut self, depth: usize, scope: &[Source]) -> String {
-        let ty = *self.pick(&[Int, Int, Text, Text, Big, Real]);
-        let depth = depth.saturating_sub(1);
-        let (left, right) = (self.expr(ty, depth, scope), self.expr(ty, depth, scope));
-        let not = *self.pick(&["", "", "NOT "]);
-        match self.below(13) {
-            0 => format!("{left} IS {not}NULL"),
-            1 => format!("{left} {not}IN ({right}, {})", self.literal(ty)),
-            2 => format!("{left} {not}BETWEEN {right} AND {}", self.literal(ty)),
-            3 => format!(
-                "{left} {not}LIKE {}",
-                self.pick(&["'%a%'", "'O%'", "'_%'", "'%!%%' ESCAPE '!'", "'x\\'"])
-            ),
-            4 => format!("{left} GLOB {}", self.pick(&["'*a*'", "'[A-M]*'", "'?*'"])),
-            5 => format!("{left} IS {not}DISTINCT FROM {right}"),
-            6 => format!("({left}, 1) = ({right}, 1)"),
-            7 => format!("{} COLLATE NOCASE = {right}", self.column(Text, scope)),
-            // May fail: on the least integer, and on what is not JSON.
-            // With an index that holds it, SQLite asks this before it reads the row that says whose it is.
-            8 if self.chance(50) => {
-                let column = self.column(Big, scope);
-                format!("{column} < 0 AND abs({column}) > 5")
-            }
-            8 if self.chance(40) => {
-                format!("json_extract({}, '$.a') IS NULL", self.column(Text, scope))
-            }
-            9 => format!("{} = TRUE", self.column(Int, scope)),
-            _ => format!(
-                "{left} {} {right}",
-                self.pick(&["=", "<>", "<", "<=", ">", ">=", "==", "!="])
-            ),
-        }
-    }
-
     fn query_test(&mut self, depth: usize, scope: &[Source]) -> String {
         let not = *self.pick(&["", "", "NOT "]);
         match self.below(4) {
@@ -221,7 +154,11 @@ impl Generator {
             2 => {
                 let ty = *self.pick(&[Int, Text]);
                 let left = self.column(ty, scope);
-                format!("{left} {not}IN ({})", self.full(depth - 1, scope, Some(&[ty])).0)
+                let unlimited = self.unlimited;
+                self.unlimited |= !self.flavor.in_takes_limit();
+                let query = self.full(depth - 1, scope, Some(&[ty])).0;
+                self.unlimited = unlimited;
+                format!("{left} {not}IN ({query})")
             }
             _ => {
                 let subquery = self.scalar_subquery(Int, depth, scope);

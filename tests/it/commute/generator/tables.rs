@@ -1,9 +1,9 @@
 //! The demo's relations, with the types that expressions must keep apart.
 
-use super::Ty::{Big, Int, Real, Text};
-use super::{Col, Ty};
+use super::Ty::{Big, Bool, Date, Int, Real, Text};
+use super::{Col, Flavor, Ty};
 
-pub(super) fn columns(table: &str) -> Vec<Col> {
+pub(super) fn columns(table: &str, flavor: Flavor) -> Vec<Col> {
     let columns: &[(&str, Ty)] = match table {
         "projects" => &[
             ("id", Int),
@@ -12,8 +12,8 @@ pub(super) fn columns(table: &str) -> Vec<Col> {
             ("status", Text),
             ("budget", Big),
             ("country_code", Text),
-            ("started_on", Text),
-            ("archived", Int),
+            ("started_on", Date),
+            ("archived", Bool),
         ],
         "tasks" => &[
             ("id", Int),
@@ -24,9 +24,9 @@ pub(super) fn columns(table: &str) -> Vec<Col> {
             ("status", Text),
             ("priority", Int),
             ("assigned_to", Text),
-            ("due_on", Text),
+            ("due_on", Date),
             ("estimate_hours", Real),
-            ("created_at", Text),
+            ("created_at", Date),
         ],
         "users" => &[
             ("id", Int),
@@ -36,8 +36,8 @@ pub(super) fn columns(table: &str) -> Vec<Col> {
             ("handle", Text),
             ("role", Text),
             ("country_code", Text),
-            ("active", Int),
-            ("joined_on", Text),
+            ("active", Bool),
+            ("joined_on", Date),
         ],
         "time_entries" => &[
             ("id", Int),
@@ -45,7 +45,7 @@ pub(super) fn columns(table: &str) -> Vec<Col> {
             ("task_id", Int),
             ("user_id", Int),
             ("hours", Real),
-            ("spent_on", Text),
+            ("spent_on", Date),
             ("note", Text),
         ],
         _ => &[
@@ -56,5 +56,17 @@ pub(super) fn columns(table: &str) -> Vec<Col> {
             ("population", Big),
         ],
     };
-    columns.iter().map(|(name, ty)| Col { name: (*name).to_owned(), ty: *ty }).collect()
+    columns
+        .iter()
+        .map(|(name, ty)| Col { name: (*name).to_owned(), ty: stored(*ty, flavor) })
+        .collect()
+}
+
+/// SQLite keeps truth values as integers and days as text; MySQL has no truth values.
+fn stored(ty: Ty, flavor: Flavor) -> Ty {
+    match (ty, flavor) {
+        (Bool, Flavor::Sqlite | Flavor::Mysql) => Int,
+        (Date, Flavor::Sqlite) => Text,
+        _ => ty,
+    }
 }
