@@ -11,6 +11,7 @@ mod scope;
 mod text;
 mod totality;
 mod tree;
+mod tsql;
 mod types;
 mod verify;
 
@@ -25,7 +26,7 @@ use text::Author;
 /// also in a debug build; only what is touched is ever committed.
 const STACK_BYTES: usize = 128 * 1024 * 1024;
 
-pub use dialect::{Dialect, MYSQL_SQL_MODE};
+pub use dialect::{Dialect, MSSQL_SESSION, MYSQL_SQL_MODE};
 
 /// A query to run: text and binds travel together.
 #[derive(Debug, Clone, PartialEq, Eq)]

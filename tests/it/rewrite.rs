@@ -18,6 +18,21 @@ pub(crate) fn database(dialect: Dialect) -> Database {
         catalog = catalog.replace("default_schema = \"main\"", "default_schema = \"public\"");
         settings = settings.replace("engine = \"sqlite\"", "engine = \"postgresql\"");
     }
+    if dialect == Dialect::Mssql {
+        catalog = catalog.replace("default_schema = \"main\"", "default_schema = \"dbo\"");
+        for (declared, own) in [
+            ("\"TEXT\"", "\"nvarchar(400)\""),
+            ("VARCHAR(", "nvarchar("),
+            ("TIMESTAMP", "datetime2(7)"),
+            ("BOOLEAN", "bit"),
+            ("REAL", "float"),
+        ] {
+            catalog = catalog
+                .replace(&format!("declared = {declared}"), &format!("declared = {own}"))
+                .replace(&format!("declared = \"{declared}"), &format!("declared = \"{own}"));
+        }
+        settings = settings.replace("engine = \"sqlite\"", "engine = \"sqlserver\"");
+    }
     let policies =
         ["shared.cedar", "tenant.cedar"].map(|name| (name.to_owned(), read(name))).to_vec();
     Database::from_sources("demo".parse().unwrap(), &Sources { settings, catalog, policies })
@@ -67,6 +82,20 @@ fn sqlite_rewritings() {
 fn postgresql_rewritings() {
     insta::glob!("../../fixtures/sql/postgresql/ok", "*.sql", |path| {
         check(path, Dialect::Postgresql, &world::principal(82, None), "");
+    });
+}
+
+#[test]
+fn sqlserver_rewritings() {
+    insta::glob!("../../fixtures/sql/sqlserver/ok", "*.sql", |path| {
+        check(path, Dialect::Mssql, &world::principal(82, None), "");
+    });
+}
+
+#[test]
+fn sqlserver_refusals() {
+    insta::glob!("../../fixtures/sql/sqlserver/refused", "*.sql", |path| {
+        check(path, Dialect::Mssql, &world::principal(82, None), "");
     });
 }
 

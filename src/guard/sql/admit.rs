@@ -5,13 +5,14 @@
 
 mod call;
 mod expr;
+mod mssql;
 mod select;
 
 use sqlparser::ast;
 
-use super::Dialect;
 use super::text::Author;
 use super::tree::{Body, Cte, Expr, Name, OrderItem, Query, Select, SelectItem, SetOp, With};
+use super::{Dialect, tsql};
 use crate::guard::{Refusal, RefusalCode};
 
 /// How deep the tree may be. Engines have limits of their own near it (SQLite: 1,000 for expressions, 500 for
@@ -84,6 +85,28 @@ impl Admit {
         absent(settings.is_some() || format_clause.is_some(), "SETTINGS or FORMAT", REMOVE)?;
         absent(!pipe_operators.is_empty(), "a pipe operator", "write a plain SELECT")?;
         let with = with.as_ref().map(|with| self.with(with)).transpose()?;
+        if self.dialect == Dialect::Mssql {
+            let (body, top) = match body.as_ref() {
+                ast::SetExpr::Select(select) => {
+                    let top = self.top(select)?;
+                    (Body::Select(Box::new(self.select(select)?)), top)
+                }
+                body => (self.body(body)?, mssql::Top::default()),
+            };
+            let order_by = self.order_by(order_by.as_ref())?;
+            let (offset, limit) = self.offset_fetch(limit_clause.as_ref(), fetch.as_ref())?;
+            let twice = offset.is_some() && (top.limit.is_some() || top.with_ties.is_some());
+            absent(twice, "both TOP and OFFSET", "use one of them")?;
+            let limit = limit.or(top.limit);
+            return Ok(Query {
+                with,
+                body,
+                order_by,
+                limit,
+                offset,
+                fetch_with_ties: top.with_ties,
+            });
+        }
         let body = self.body(body)?;
         let order_by = self.order_by(order_by.as_ref())?;
         let (mut limit, offset) = self.limit(limit_clause.as_ref())?;
@@ -120,7 +143,10 @@ impl Admit {
 
     fn body(&mut self, body: &ast::SetExpr) -> Admitted<Body> {
         self.deeper(|admit| match body {
-            ast::SetExpr::Select(select) => Ok(Body::Select(Box::new(admit.select(select)?))),
+            ast::SetExpr::Select(select) => {
+                let top = admit.top(select)?;
+                Ok(top.arm(Body::Select(Box::new(admit.select(select)?))))
+            }
             ast::SetExpr::Query(query) => admit.nested_body(query),
             ast::SetExpr::SetOperation { left, op, set_quantifier, right } => {
                 let all = match set_quantifier {
@@ -179,7 +205,8 @@ impl Admit {
     /// `TABLE t` is `SELECT * FROM t` (rule A1).
     fn table_command(&mut self, table: &ast::Table) -> Admitted<Body> {
         let ast::Table { table_name, schema_name } = table;
-        absent(self.dialect == Dialect::Sqlite, "TABLE", "use SELECT * FROM")?;
+        let unknown = matches!(self.dialect, Dialect::Sqlite | Dialect::Mssql);
+        absent(unknown, "TABLE", "use SELECT * FROM")?;
         let Some(name) = table_name else { return unsupported("TABLE without a name", REMOVE) };
         let parts = schema_name.iter().chain([name]);
         let name = parts.map(|part| self.name(part)).collect::<Result<_, _>>()?;
@@ -250,7 +277,11 @@ impl Admit {
                 self.name(name)
             })
             .collect::<Result<_, _>>()?;
-        Ok(super::tree::Alias { name: self.name(name)?, columns })
+        let name = self.name(name)?;
+        if self.dialect == Dialect::Mssql && self.author == Author::Proposal {
+            tsql::check_alias(name.as_str())?;
+        }
+        Ok(super::tree::Alias { name, columns })
     }
 
     fn object_name(&self, name: &ast::ObjectName) -> Admitted<Vec<Name>> {
@@ -269,6 +300,9 @@ impl Admit {
     /// Unquotes and folds an identifier as the dialect does.
     fn name(&self, ident: &ast::Ident) -> Admitted<Name> {
         let ast::Ident { value, quote_style, span: _ } = ident;
+        if self.dialect == Dialect::Mssql {
+            tsql::check_name(value, quote_style.is_some())?;
+        }
         let text = match quote_style {
             None => self.dialect.fold(value),
             Some(open) => {

@@ -2,6 +2,8 @@
 
 use sqlparser::keywords::ALL_KEYWORDS;
 
+use super::tsql;
+
 /// An SQL dialect; what differs between dialects is data on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -51,6 +53,32 @@ const PLAIN_KEYWORDS: [&str; 26] = [
     "TITLE",
     "TYPE",
     "VALUE",
+];
+
+/// The session that SQL Server texts are printed for. Its engine sends these on every new connection, and checks them.
+///
+/// They decide how a text is read (`QUOTED_IDENTIFIER`: what a double quote begins), what a comparison gives
+/// (`ANSI_NULLS`, `CONCAT_NULL_YIELDS_NULL`: the guard's own filters rely on both), what an error is (`ARITHABORT`,
+/// `ANSI_WARNINGS`, `XACT_ABORT`), and how `'2024-01-31'` becomes a date (`LANGUAGE`, `DATEFORMAT`: of the orders that
+/// SQL Server knows, `mdy`, that of us_english, is one that reads it as year, month, day for every date type).
+/// <https://learn.microsoft.com/en-us/sql/t-sql/statements/set-statements-transact-sql>
+pub const MSSQL_SESSION: [&str; 16] = [
+    "SET ANSI_NULLS ON",
+    "SET QUOTED_IDENTIFIER ON",
+    "SET ANSI_PADDING ON",
+    "SET ANSI_WARNINGS ON",
+    "SET CONCAT_NULL_YIELDS_NULL ON",
+    "SET ARITHABORT ON",
+    "SET NUMERIC_ROUNDABORT OFF",
+    "SET XACT_ABORT ON",
+    "SET IMPLICIT_TRANSACTIONS OFF",
+    "SET LANGUAGE us_english",
+    "SET DATEFORMAT mdy",
+    "SET DATEFIRST 7",
+    "SET TEXTSIZE 2147483647",
+    "SET ROWCOUNT 0",
+    "SET NOCOUNT ON",
+    "SET FMTONLY OFF",
 ];
 
 impl Dialect {
@@ -116,12 +144,14 @@ impl Dialect {
     /// Whether a name needs no quotes: a plain word, in the case that the dialect keeps, that is no keyword.
     pub(super) fn is_plain_name(self, name: &str) -> bool {
         let first = |c: char| {
-            c.is_ascii_lowercase() || c == '_' || (self == Self::Sqlite && c.is_ascii_uppercase())
+            let keeps_case = matches!(self, Self::Sqlite | Self::Mssql);
+            c.is_ascii_lowercase() || c == '_' || (keeps_case && c.is_ascii_uppercase())
         };
         let shape = name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit());
         let upper = name.to_ascii_uppercase();
         let keyword = ALL_KEYWORDS.binary_search(&upper.as_str()).is_ok();
-        shape && (!keyword || PLAIN_KEYWORDS.contains(&upper.as_str()))
+        let reserved = self == Self::Mssql && tsql::is_reserved(name);
+        shape && !reserved && (!keyword || PLAIN_KEYWORDS.contains(&upper.as_str()))
     }
 }
 

@@ -40,6 +40,10 @@ pub(super) enum Kind {
     Window,
     /// PostgreSQL's ordered-set aggregates: only with WITHIN GROUP.
     OrderedSet,
+    /// SQL Server's `STRING_AGG`: an aggregate, with or without WITHIN GROUP, never over a window.
+    AggregateMaybeOrdered,
+    /// SQL Server's percentiles: only with WITHIN GROUP and over a window.
+    OrderedWindow,
     /// SQLite's `min` and `max`: an aggregate with one argument, a scalar with more.
     AggregateIfSingle,
 }
@@ -143,6 +147,8 @@ impl Rule {
             Kind::Aggregate | Kind::AggregateIfSingle => !ordered_set,
             Kind::Window => over && !aggregates,
             Kind::OrderedSet => ordered_set && !over,
+            Kind::AggregateMaybeOrdered => !over,
+            Kind::OrderedWindow => ordered_set && over,
         };
         if fits {
             return Ok(());
@@ -159,10 +165,31 @@ impl Rule {
     /// Whether a call with these arguments, outside a window, folds rows into one.
     pub(super) fn aggregates(&self, args: &Arguments) -> bool {
         match self.kind {
-            Kind::Scalar | Kind::Window => false,
-            Kind::Aggregate | Kind::OrderedSet => true,
+            Kind::Scalar | Kind::Window | Kind::OrderedWindow => false,
+            Kind::Aggregate | Kind::OrderedSet | Kind::AggregateMaybeOrdered => true,
             Kind::AggregateIfSingle => matches!(args, Arguments::List(args) if args.len() == 1),
         }
+    }
+}
+
+/// What SQL Server's grammar wants as the first argument of a function; everywhere else it is a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstArgument {
+    Value,
+    /// As of `IIF(a = b, ..)`.
+    Condition,
+    /// As of `DATEADD(day, ..)`: a bare word.
+    DatePart,
+}
+
+/// What SQL Server's function of this name begins with.
+pub(super) fn first_argument(name: &str) -> FirstArgument {
+    match name {
+        "iif" => FirstArgument::Condition,
+        "dateadd" | "datediff" | "datediff_big" | "datepart" | "datename" | "datetrunc" => {
+            FirstArgument::DatePart
+        }
+        _ => FirstArgument::Value,
     }
 }
 

@@ -6,11 +6,11 @@
 
 mod expr;
 
-use super::Dialect;
 use super::tree::{
     Alias, Body, Cte, Distinct, Expr, Factor, FromItem, GroupItem, Join, JoinConstraint, JoinKind,
-    Name, OrderItem, Query, Select, SelectItem, SetOp, With,
+    Literal, Name, OrderItem, Query, Select, SelectItem, SetOp, With,
 };
+use super::{Dialect, tsql};
 use crate::guard::{Refusal, RefusalCode};
 
 /// Prints a rewritten query.
@@ -19,6 +19,9 @@ pub(super) fn print(
     dialect: Dialect,
     default_schema: Option<&str>,
 ) -> Result<String, Refusal> {
+    if dialect == Dialect::Mssql {
+        tsql::check(query)?;
+    }
     let mut printer = Printer { dialect, default_schema, text: String::new() };
     printer.query(query)?;
     Ok(printer.text)
@@ -63,10 +66,16 @@ impl Printer<'_> {
             self.list(ctes, Self::cte)?;
             self.push(" ");
         }
-        self.body(body)?;
+        match body {
+            Body::Select(select) => self.select(select, self.top(query).as_deref())?,
+            body => self.body(body)?,
+        }
         if !order_by.is_empty() {
             self.push(" ORDER BY ");
             self.list(order_by, Self::order_item)?;
+        }
+        if self.dialect == Dialect::Mssql {
+            return self.offset_fetch(limit.as_ref(), offset.as_ref());
         }
         if let Some(limit) = limit {
             self.push(" LIMIT ");
@@ -91,6 +100,36 @@ impl Printer<'_> {
         Ok(())
     }
 
+    /// SQL Server's words for a limit without an offset, which stand after SELECT.
+    fn top(&self, query: &Query) -> Option<String> {
+        if self.dialect != Dialect::Mssql {
+            return None;
+        }
+        match (&query.limit, &query.offset, &query.fetch_with_ties) {
+            (Some(Expr::Literal(Literal::Number(rows))), None, None) => {
+                Some(format!("TOP ({rows}) "))
+            }
+            (None, None, Some(Expr::Literal(Literal::Number(rows)))) => {
+                Some(format!("TOP ({rows}) WITH TIES "))
+            }
+            _ => None,
+        }
+    }
+
+    /// SQL Server's words for an offset, with or without a limit; they follow ORDER BY.
+    fn offset_fetch(&mut self, limit: Option<&Expr>, offset: Option<&Expr>) -> Printed {
+        let Some(offset) = offset else { return Ok(()) };
+        self.push(" OFFSET ");
+        self.expr(offset)?;
+        self.push(" ROWS");
+        if let Some(limit) = limit {
+            self.push(" FETCH NEXT ");
+            self.expr(limit)?;
+            self.push(" ROWS ONLY");
+        }
+        Ok(())
+    }
+
     fn cte(&mut self, cte: &Cte) -> Printed {
         let Cte { name, columns, materialized, query } = cte;
         self.alias(name, columns);
@@ -106,7 +145,7 @@ impl Printer<'_> {
 
     fn body(&mut self, body: &Body) -> Printed {
         match body {
-            Body::Select(select) => self.select(select),
+            Body::Select(select) => self.select(select, None),
             Body::Query(query) => self.parenthesised(query),
             Body::Set { op, all, left, right } => {
                 self.left_arm(*op, left)?;
@@ -132,11 +171,11 @@ impl Printer<'_> {
         }
     }
 
-    /// INTERSECT binds tighter on PostgreSQL, where parentheses say so; SQLite reads from left to right.
+    /// INTERSECT binds tighter on PostgreSQL and SQL Server, where parentheses say so; SQLite reads from left to right.
     fn left_arm(&mut self, op: SetOp, left: &Body) -> Printed {
         let looser = op == SetOp::Intersect
             && matches!(left, Body::Set { op, .. } if *op != SetOp::Intersect);
-        self.arm(left, looser && self.dialect == Dialect::Postgresql)
+        self.arm(left, looser && matches!(self.dialect, Dialect::Postgresql | Dialect::Mssql))
     }
 
     fn arm(&mut self, arm: &Body, parentheses: bool) -> Printed {
@@ -162,7 +201,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn select(&mut self, select: &Select) -> Printed {
+    fn select(&mut self, select: &Select, top: Option<&str>) -> Printed {
         let Select { distinct, items, from, filter, group_by, having, windows } = select;
         self.push("SELECT ");
         match distinct {
@@ -174,6 +213,7 @@ impl Printer<'_> {
                 self.push(") ");
             }
         }
+        self.push(top.unwrap_or_default());
         self.list(items, Self::select_item)?;
         if !from.is_empty() {
             self.push(" FROM ");
@@ -264,7 +304,12 @@ impl Printer<'_> {
         self.factor(relation)?;
         for Join { kind, constraint, relation } in joins {
             self.push(if *constraint == JoinConstraint::Natural { " NATURAL" } else { "" });
+            // SQL Server's LATERAL is a kind of join.
+            let apply = self.dialect == Dialect::Mssql
+                && matches!(relation, Factor::Derived { lateral: true, .. });
             self.push(match kind {
+                JoinKind::Cross if apply => " CROSS APPLY ",
+                JoinKind::Left if apply => " OUTER APPLY ",
                 JoinKind::Inner => " JOIN ",
                 JoinKind::Left => " LEFT JOIN ",
                 JoinKind::Right => " RIGHT JOIN ",
@@ -309,7 +354,8 @@ impl Printer<'_> {
                 }
             }
             Factor::Derived { lateral, query, alias } => {
-                self.push(if *lateral { "LATERAL " } else { "" });
+                let word = *lateral && self.dialect != Dialect::Mssql;
+                self.push(if word { "LATERAL " } else { "" });
                 self.parenthesised(query)?;
                 self.as_alias(alias.as_ref());
             }

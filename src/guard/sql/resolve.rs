@@ -77,7 +77,9 @@ impl Resolver<'_> {
     fn note(&mut self, place: Place, analysis: &Analysis) {
         let exposed = match place {
             Place::Condition => true,
-            Place::Output => self.nesting > 0,
+            // SQL Server computes a select list before the filter where it likes: a query that converts a column fails
+            // on rows that its WHERE leaves out.
+            Place::Output => self.nesting > 0 || self.dialect == Dialect::Mssql,
             Place::Bound => false,
         };
         if exposed && self.hazard.is_none() {
@@ -174,8 +176,9 @@ impl Resolver<'_> {
 
     fn with(&mut self, with: &mut With) -> Resolved<()> {
         let With { recursive, ctes } = with;
-        // SQLite looks a name up in the whole list whether or not RECURSIVE is written (rules A3, A5).
-        let whole_list = *recursive || self.dialect == Dialect::Sqlite;
+        // SQLite looks a name up in the whole list whether or not RECURSIVE is written (rules A3, A5). SQL Server sees
+        // the name itself and those before it; what it makes of a later one is not certain, so that is refused.
+        let whole_list = *recursive || matches!(self.dialect, Dialect::Sqlite | Dialect::Mssql);
         let first = self.ctes.len();
         let forward: Vec<Name> = ctes.iter().map(|cte| cte.name.clone()).collect();
         if whole_list {
@@ -231,6 +234,9 @@ impl Resolver<'_> {
         };
         self.nesting -= 1;
         scope::rename_all(&mut columns, names, name)?;
+        if self.dialect == Dialect::Mssql {
+            scope::all_named(&columns, names.len())?;
+        }
         Ok(columns)
     }
 
@@ -299,7 +305,9 @@ impl Resolver<'_> {
 
     /// A term of GROUP BY or DISTINCT ON: a column of the input, else a result column, else an expression.
     fn output_term(&mut self, expr: &mut Expr, columns: &[ScopeColumn]) -> Resolved<()> {
-        let bare = matches!(expr, Expr::Column(parts) if parts.len() == 1);
+        // On SQL Server only ORDER BY sees the result columns.
+        let bare = matches!(expr, Expr::Column(parts) if parts.len() == 1)
+            && self.dialect != Dialect::Mssql;
         let aliases = if bare || self.dialect == Dialect::Sqlite { columns } else { &[] };
         self.expr(expr, aliases, Place::Output).map(drop)
     }

@@ -4,13 +4,13 @@
 //! the same names. A SELECT over one relation alone takes the filter into its WHERE instead, where that is provably
 //! the same, because people read it: no join, no column list, and no expression that may fail before the filter.
 
-use super::Dialect;
 use super::emit::{Emit, Values, and};
 use super::tree::{
     Alias, Arguments, BinaryOp, Body, Distinct, Expr, Factor, FrameBound, FromItem, Function,
     GroupItem, JoinConstraint, Literal, Name, OrderItem, Over, Query, Select, SelectItem, UnaryOp,
     WindowSpec,
 };
+use super::{Dialect, tsql};
 use crate::catalog::{Catalog, Relation, RelationName};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{PredicateSet, RowFilter, Value};
@@ -204,8 +204,14 @@ impl Rewrite<'_, '_> {
                 Dialect::Postgresql => {
                     offset = Some(Expr::Literal(Literal::Number("0".to_owned())));
                 }
-                Dialect::Mysql | Dialect::Mssql => {
+                Dialect::Mysql => {
                     let rows = u64::MAX.to_string();
+                    limit = Some(Expr::Literal(Literal::Number(rows)));
+                }
+                // A filter is not moved below a TOP, and only a TOP of 100 percent is recognised as keeping all rows:
+                // <https://sqlperformance.com/2020/07/t-sql-queries/table-expressions-part-4>.
+                Dialect::Mssql => {
+                    let rows = tsql::ALL_ROWS.to_string();
                     limit = Some(Expr::Literal(Literal::Number(rows)));
                 }
             }
@@ -255,10 +261,15 @@ impl Rewrite<'_, '_> {
     /// Looks for queries inside an expression.
     fn expr(&mut self, expr: &mut Expr) -> Rewritten {
         match expr {
-            Expr::Column(_) | Expr::Literal(_) | Expr::Bind(_) | Expr::Niladic(_) => Ok(()),
+            Expr::Column(_)
+            | Expr::Literal(_)
+            | Expr::Bind(_)
+            | Expr::Niladic(_)
+            | Expr::DatePart(_) => Ok(()),
             Expr::Unary { op: _, expr }
             | Expr::Is { expr, test: _, negated: _ }
             | Expr::Cast { expr, to: _ }
+            | Expr::Convert { expr, to: _, style: _, safe: _ }
             | Expr::Extract { field: _, expr }
             | Expr::Collate { expr, collation: _ } => self.expr(expr),
             Expr::Binary { op: _, left, right }

@@ -1,5 +1,7 @@
 //! Which names are relations, CTEs, tables in scope or columns at each point of a query.
 
+use std::collections::BTreeSet;
+
 use super::Dialect;
 use super::totality::Analysis;
 use super::tree::{Alias, Name};
@@ -83,13 +85,19 @@ pub(super) fn relation<'a>(
         [schema, table] => (schema.as_str(), table.as_str()),
         _ => return Err(unknown_relation(name)),
     };
+    let named = |relation: &&Relation| {
+        dialect.same_name(&relation.name.schema, schema)
+            && dialect.same_name(&relation.name.name, table)
+    };
+    // Where the catalog tells names apart that `same_name` does not, the very name is meant.
+    let very = |relation: &&Relation| {
+        dialect == Dialect::Mssql && relation.name.schema == schema && relation.name.name == table
+    };
     catalog
         .relations
         .iter()
-        .find(|relation| {
-            dialect.same_name(&relation.name.schema, schema)
-                && dialect.same_name(&relation.name.name, table)
-        })
+        .find(very)
+        .or_else(|| catalog.relations.iter().find(named))
         .filter(|relation| match filters.filter_for(&relation.name) {
             RowFilter::AllRows | RowFilter::Where(_) => true,
             RowFilter::NoRows => false,
@@ -266,6 +274,24 @@ pub(super) fn rename_all(
         column.name = Some(name.clone());
     }
     Ok(())
+}
+
+/// SQL Server's rule for subqueries in FROM and for CTEs: each column has a name of its own, and a list of names names
+/// them all. `listed` is how many the list has, 0 for none.
+pub(super) fn all_named(columns: &[ScopeColumn], listed: usize) -> Result<(), Refusal> {
+    let whole = listed == 0 || listed == columns.len();
+    let mut names = BTreeSet::new();
+    let distinct = columns.iter().all(|column| {
+        column.name.as_ref().is_some_and(|name| names.insert(name.as_str().to_lowercase()))
+    });
+    if whole && distinct {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        RefusalCode::Ambiguous,
+        "a subquery in FROM or a WITH query has a column without a name of its own",
+        "give each of its columns a different alias",
+    ))
 }
 
 pub(super) fn unknown_column(name: &[Name]) -> Refusal {

@@ -4,9 +4,11 @@
 //! expression that fails on another tenant's row tells of it. One that is *total* tells nothing. The analysis says
 //! "total" only where it can name why; everything else may fail, and the rewriter fences the relations off.
 
+mod mssql;
+
 use super::Dialect;
 use super::functions::{Returns, Rule};
-use super::tree::{BinaryOp, Expr, LikeKind, Literal, Name, SqlType, UnaryOp};
+use super::tree::{Arguments, BinaryOp, Expr, LikeKind, Literal, Name, SqlType, UnaryOp};
 use crate::catalog::{Column, ColumnType};
 
 /// What is known of an expression.
@@ -47,9 +49,12 @@ impl Analysis {
     }
 }
 
-pub(super) fn literal(literal: &Literal) -> Kind {
+pub(super) fn literal(literal: &Literal, dialect: Dialect) -> Kind {
+    if dialect == Dialect::Mssql {
+        return mssql::literal(literal);
+    }
     match literal {
-        Literal::Null | Literal::String(_) => Kind::Untyped,
+        Literal::Null | Literal::String(_) | Literal::National(_) => Kind::Untyped,
         Literal::Bool(_) => BOOLEAN,
         Literal::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
             Kind::Known(ColumnType::Integer)
@@ -62,17 +67,19 @@ pub(super) fn literal(literal: &Literal) -> Kind {
 /// The kind of values of a type that the guard prints.
 pub(super) fn named_type(data_type: SqlType) -> Kind {
     Kind::Known(match data_type.name {
-        "SMALLINT" | "INTEGER" | "BIGINT" => ColumnType::Integer,
-        "NUMERIC" => ColumnType::Decimal,
-        "REAL" | "DOUBLE PRECISION" => ColumnType::Float,
-        "TEXT" | "VARCHAR" => ColumnType::Text,
-        "BOOLEAN" => ColumnType::Boolean,
+        "SMALLINT" | "INTEGER" | "BIGINT" | "INT" | "TINYINT" => ColumnType::Integer,
+        "NUMERIC" | "DECIMAL" | "MONEY" => ColumnType::Decimal,
+        "REAL" | "DOUBLE PRECISION" | "FLOAT" => ColumnType::Float,
+        "TEXT" | "VARCHAR" | "NVARCHAR" | "CHAR" | "NCHAR" | "VARCHAR(MAX)" | "NVARCHAR(MAX)" => {
+            ColumnType::Text
+        }
+        "BOOLEAN" | "BIT" => ColumnType::Boolean,
         "DATE" => ColumnType::Date,
         "TIME" => ColumnType::Time,
-        "TIMESTAMP" => ColumnType::Timestamp,
-        "TIMESTAMPTZ" => ColumnType::Timestamptz,
+        "TIMESTAMP" | "DATETIME" | "DATETIME2" | "SMALLDATETIME" => ColumnType::Timestamp,
+        "TIMESTAMPTZ" | "DATETIMEOFFSET" => ColumnType::Timestamptz,
         "INTERVAL" => ColumnType::Interval,
-        "UUID" => ColumnType::Uuid,
+        "UUID" | "UNIQUEIDENTIFIER" => ColumnType::Uuid,
         "JSON" | "JSONB" => ColumnType::Json,
         _ => return Kind::Unknown,
     })
@@ -96,8 +103,10 @@ impl Dialect {
     ) -> Option<&'static str> {
         use ColumnType as T;
         const WHY: &str = "it compares values of types that may need a conversion";
-        if self == Self::Sqlite {
-            return None;
+        match self {
+            Self::Sqlite => return None,
+            Self::Mssql => return mssql::comparison_fails(left.kind, right.kind),
+            Self::Postgresql | Self::Mysql => {}
         }
         match (left.kind, right.kind) {
             (Kind::Unknown, _) | (_, Kind::Unknown) => Some(WHY),
@@ -131,6 +140,19 @@ impl Dialect {
             }
             op if op.is_comparison() => {
                 joined(BOOLEAN).or_fails(self.comparison_fails(left, right))
+            }
+            BinaryOp::Plus
+                if self == Self::Mssql && mssql::is_concatenation(left.kind, right.kind) =>
+            {
+                let why = (left.grown || right.grown)
+                    .then_some("a text built from built texts may grow too long");
+                Analysis { grown: true, ..joined(Kind::Known(ColumnType::Text)).or_fails(why) }
+            }
+            BinaryOp::BitAnd | BinaryOp::BitOr
+                if self == Self::Mssql
+                    && [left.kind, right.kind] == [Kind::Known(ColumnType::Integer); 2] =>
+            {
+                joined(left.kind)
             }
             BinaryOp::Concat => {
                 // Within one expression the text cannot outgrow the query; built upon a built column, it can double
@@ -193,6 +215,9 @@ impl Dialect {
         escape: Option<&Expr>,
     ) -> Option<&'static str> {
         const WHY: &str = "the pattern may be invalid";
+        if self == Self::Mssql {
+            return mssql::like_fails(pattern);
+        }
         let Expr::Literal(Literal::String(pattern)) = pattern else { return Some(WHY) };
         let escape = match (escape, kind) {
             (Some(Expr::Literal(Literal::String(text))), _) => text.chars().next(),
@@ -215,6 +240,9 @@ impl Dialect {
     pub(super) fn cast(self, operand: &Expr, part: &Analysis, to: SqlType) -> Analysis {
         use ColumnType as T;
         let joined = Analysis::of_parts(named_type(to), std::slice::from_ref(part));
+        if self == Self::Mssql {
+            return joined.or_fails(mssql::cast_fails(operand, part.kind, to));
+        }
         if self == Self::Sqlite
             || matches!(operand, Expr::Literal(Literal::Null | Literal::String(_)))
         {
@@ -231,7 +259,23 @@ impl Dialect {
     }
 
     /// What is known of a call, once its arguments are.
-    pub(super) fn call(rule: &Rule, parts: &[Analysis]) -> Analysis {
+    pub(super) fn call(self, rule: &Rule, args: &Arguments, parts: &[Analysis]) -> Analysis {
+        match self {
+            Self::Mssql => mssql::call(rule, args, parts),
+            Self::Sqlite | Self::Postgresql | Self::Mysql => Self::listed(rule, parts),
+        }
+    }
+
+    /// Why the results of a CASE may fail to become one type; each with whether it is NULL itself.
+    pub(super) fn results_fail(self, results: &[(bool, Kind)]) -> Option<&'static str> {
+        match self {
+            Self::Mssql => mssql::results_fail(results),
+            Self::Sqlite | Self::Postgresql | Self::Mysql => None,
+        }
+    }
+
+    /// What the list of functions says of a call.
+    fn listed(rule: &Rule, parts: &[Analysis]) -> Analysis {
         let kind = match rule.returns {
             Returns::Of(column_type) => Kind::Known(column_type),
             Returns::First => parts.first().map_or(Kind::Unknown, |part| part.kind),
@@ -271,6 +315,18 @@ fn is_now_and_interval((left, right): (&Expr, &Expr)) -> bool {
         ["second", "minute", "hour", "day", "week", "month", "year"].contains(&unit)
     });
     now && count && unit && words.next().is_none()
+}
+
+/// What is known of `CONVERT` with a style and of the casts that give NULL, both SQL Server's.
+pub(super) fn convert(
+    operand: &Expr,
+    part: &Analysis,
+    to: SqlType,
+    style: Option<u16>,
+    safe: bool,
+) -> Analysis {
+    Analysis::of_parts(named_type(to), std::slice::from_ref(part))
+        .or_fails(mssql::convert_fails(operand, part.kind, to, style, safe))
 }
 
 /// The name that a result column gets from its expression, where the engine's rule for it is certain.

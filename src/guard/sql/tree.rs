@@ -273,6 +273,13 @@ pub(super) enum Expr {
         expr: Box<Expr>,
         to: SqlType,
     },
+    /// SQL Server: `CONVERT` with a style, `TRY_CAST` and `TRY_CONVERT`, which give NULL where `safe`.
+    Convert {
+        expr: Box<Expr>,
+        to: SqlType,
+        style: Option<u16>,
+        safe: bool,
+    },
     Extract {
         field: &'static str,
         expr: Box<Expr>,
@@ -295,6 +302,8 @@ pub(super) enum Expr {
     Function(Box<Function>),
     /// `CURRENT_DATE` and its kin: functions written without parentheses.
     Niladic(&'static str),
+    /// SQL Server: the bare word that begins the arguments of `DATEADD` and its kin. Never a column.
+    DatePart(&'static str),
     Row(Vec<Expr>),
     Array(Vec<Expr>),
 }
@@ -307,6 +316,8 @@ pub(super) enum Literal {
     Number(String),
     /// The decoded text.
     String(String),
+    /// SQL Server: the decoded text of `N'...'`, or of a text that is not ASCII.
+    National(String),
     /// `DATE '...'`, `TIMESTAMP '...'`, `INTERVAL '...'`.
     Typed(SqlType, String),
 }

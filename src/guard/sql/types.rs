@@ -2,9 +2,13 @@
 
 use sqlparser::ast;
 
+mod mssql;
+
 use super::Dialect;
 use super::tree::{BinaryOp, Name, SqlType};
 use crate::guard::{Refusal, RefusalCode};
+
+pub(super) use mssql::date_part;
 
 /// The type that only the guard's own text may name: `char(n)` without the length.
 pub(super) fn guard_cast_target(data_type: &ast::DataType, dialect: Dialect) -> Option<SqlType> {
@@ -24,7 +28,8 @@ pub(super) fn cast_target(data_type: &ast::DataType, dialect: Dialect) -> Result
     let target = match dialect {
         Dialect::Sqlite => sqlite_affinity(data_type).map(plain),
         Dialect::Postgresql => postgresql_type(data_type),
-        Dialect::Mysql | Dialect::Mssql => None,
+        Dialect::Mysql => None,
+        Dialect::Mssql => mssql::cast_target(data_type),
     };
     target.ok_or_else(|| {
         Refusal::new(
@@ -214,7 +219,21 @@ pub(super) fn collation(name: &[Name], dialect: Dialect) -> Result<Name, Refusal
     let known: &[&str] = match dialect {
         Dialect::Sqlite => &["BINARY", "NOCASE", "RTRIM"],
         Dialect::Postgresql => &["C", "POSIX"],
-        Dialect::Mysql | Dialect::Mssql => &[],
+        Dialect::Mysql => &[],
+        // Windows collations that every server since 2008 has, and the two that are the usual defaults.
+        Dialect::Mssql => &[
+            "DATABASE_DEFAULT",
+            "Latin1_General_BIN2",
+            "Latin1_General_100_BIN2",
+            "Latin1_General_CI_AS",
+            "Latin1_General_CS_AS",
+            "Latin1_General_CI_AI",
+            "Latin1_General_100_CI_AS",
+            "Latin1_General_100_CS_AS",
+            "Latin1_General_100_CI_AI",
+            "SQL_Latin1_General_CP1_CI_AS",
+            "SQL_Latin1_General_CP1_CS_AS",
+        ],
     };
     if let [name] = name
         && let Some(known) = known.iter().find(|known| dialect.same_name(known, name.as_str()))

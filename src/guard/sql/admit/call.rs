@@ -102,6 +102,14 @@ impl Admit {
 
     /// The last part of a function's name; a qualifier other than PostgreSQL's own catalog is refused (rule D9).
     fn function_name(&self, name: &ast::ObjectName) -> Admitted<String> {
+        let ast::ObjectName(parts) = name;
+        if let (Dialect::Mssql, [ast::ObjectNamePart::Identifier(ident)]) =
+            (self.dialect, parts.as_slice())
+            && ident.quote_style.is_none()
+        {
+            // Some functions have reserved words for names: LEFT, COALESCE.
+            return Ok(ident.value.clone());
+        }
         let parts = self.object_name(name)?;
         let parts: Vec<&str> = parts.iter().map(Name::as_str).collect();
         match parts.as_slice() {
@@ -135,7 +143,7 @@ impl Admit {
         let distinct = *duplicate_treatment == Some(ast::DuplicateTreatment::Distinct);
         if let [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)] = args.as_slice() {
             absent(
-                rule.name != "count" || distinct || !order_by.is_empty(),
+                !matches!(rule.name, "count" | "count_big") || distinct || !order_by.is_empty(),
                 "`*` as an argument",
                 "name a column",
             )?;
@@ -143,8 +151,11 @@ impl Admit {
         }
         let args = args
             .iter()
-            .map(|arg| match arg {
-                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => self.expr(expr),
+            .enumerate()
+            .map(|(index, arg)| match arg {
+                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => {
+                    self.date_part(rule.name, index, expr).map_or_else(|| self.expr(expr), Ok)
+                }
                 _ => unsupported("a named or `*` argument", "pass values by position"),
             })
             .collect::<Result<Vec<_>, _>>()?;

@@ -20,7 +20,10 @@ impl Admit {
     fn any_expr(&mut self, expr: &ast::Expr) -> Admitted<Expr> {
         use ast::Expr as Foreign;
         match expr {
-            Foreign::Identifier(name) => Ok(Expr::Column(vec![self.name(name)?])),
+            Foreign::Identifier(name) => match self.variable(name)? {
+                Some(bind) => Ok(bind),
+                None => Ok(Expr::Column(vec![self.name(name)?])),
+            },
             Foreign::CompoundIdentifier(parts) => Ok(Expr::Column(
                 parts.iter().map(|part| self.name(part)).collect::<Result<_, _>>()?,
             )),
@@ -54,20 +57,31 @@ impl Admit {
                 absent(format.is_some(), "CAST ... FORMAT", REMOVE)?;
                 match kind {
                     ast::CastKind::Cast | ast::CastKind::DoubleColon => {}
+                    ast::CastKind::TryCast if self.dialect == Dialect::Mssql => {
+                        return self.convert(expr, Some(data_type), &[], true);
+                    }
                     ast::CastKind::TryCast | ast::CastKind::SafeCast => {
                         return unsupported("TRY_CAST", "use CAST");
                     }
                 }
-                absent(
-                    *kind == ast::CastKind::DoubleColon && self.dialect == Dialect::Sqlite,
-                    "`::`",
-                    "use CAST",
-                )?;
+                let dialects = matches!(self.dialect, Dialect::Sqlite | Dialect::Mssql);
+                absent(*kind == ast::CastKind::DoubleColon && dialects, "`::`", "use CAST")?;
                 let to = match types::guard_cast_target(data_type, self.dialect) {
                     Some(to) if self.author == Author::Guard => to,
                     Some(_) | None => types::cast_target(data_type, self.dialect)?,
                 };
                 Ok(Expr::Cast { expr: self.boxed(expr)?, to })
+            }
+            Foreign::Convert {
+                is_try,
+                expr,
+                data_type,
+                charset,
+                target_before_value: _,
+                styles,
+            } => {
+                absent(charset.is_some(), "CONVERT ... USING", REMOVE)?;
+                self.convert(expr, data_type.as_ref(), styles, *is_try)
             }
             Foreign::Exists { subquery, negated } => {
                 Ok(Expr::Exists { query: Box::new(self.query(subquery)?), negated: *negated })
@@ -161,7 +175,7 @@ impl Admit {
                 if let Some(length) = substring_for {
                     args.push(self.expr(length)?);
                 }
-                self.call("substr", args)
+                self.call(if self.dialect == Dialect::Mssql { "substring" } else { "substr" }, args)
             }
             Foreign::Trim { trim_where, trim_what, expr, trim_characters } => {
                 self.trim(*trim_where, trim_what.as_deref(), expr, trim_characters.as_deref())
@@ -299,7 +313,8 @@ impl Admit {
         let escape = escape.map(|escape| self.boxed(escape)).transpose()?;
         if let Some(escape) = &escape {
             match escape.as_ref() {
-                Expr::Literal(Literal::String(text)) if text.chars().count() == 1 => {}
+                Expr::Literal(Literal::String(text) | Literal::National(text))
+                    if text.chars().count() == 1 => {}
                 _ => {
                     return unsupported("ESCAPE with other than one character", "write ESCAPE '!'");
                 }
@@ -325,6 +340,14 @@ impl Admit {
                     "write decimal digits",
                 )?;
                 Literal::Number(digits.clone())
+            }
+            ast::Value::SingleQuotedString(raw) if self.dialect == Dialect::Mssql => {
+                let text = continued(unquote(raw, '\'')?)?;
+                // Without the N, the text would first lose what the database's code page lacks.
+                if text.is_ascii() { Literal::String(text) } else { Literal::National(text) }
+            }
+            ast::Value::NationalStringLiteral(raw) if self.dialect == Dialect::Mssql => {
+                Literal::National(continued(unquote(raw, '\'')?)?)
             }
             ast::Value::SingleQuotedString(raw) => Literal::String(unquote(raw, '\'')?),
             ast::Value::DollarQuotedString(text) if self.dialect == Dialect::Postgresql => {
@@ -401,6 +424,14 @@ impl Admit {
             text,
         )))
     }
+}
+
+/// SQL Server drops a backslash at the end of a line of a text, together with the line break:
+/// <https://learn.microsoft.com/en-us/sql/t-sql/language-elements/sql-server-utilities-statements-backslash>.
+fn continued(text: String) -> Admitted<String> {
+    let dropped = text.contains("\\\n") || text.contains("\\\r");
+    absent(dropped, "a backslash before a line break in a text", "write the text on one line")?;
+    Ok(text)
 }
 
 /// Digits with an optional point and exponent: the one form that all engines read alike.

@@ -18,7 +18,8 @@ impl Admit {
             optimizer_hints,
             distinct,
             select_modifiers,
-            top,
+            // Read by `top`, and refused there where it is not the dialect's.
+            top: _,
             top_before_distinct: _,
             projection,
             exclude,
@@ -41,7 +42,6 @@ impl Admit {
         } = select;
         absent(!optimizer_hints.is_empty(), "an optimizer hint", REMOVE)?;
         absent(select_modifiers.is_some(), "a SELECT modifier", REMOVE)?;
-        absent(top.is_some(), "TOP", "use LIMIT")?;
         absent(exclude.is_some(), "EXCLUDE", "list the columns")?;
         absent(into.is_some(), "SELECT INTO", "data can be read, not copied: remove INTO")?;
         absent(!lateral_views.is_empty(), "LATERAL VIEW", "use a join")?;
@@ -149,6 +149,8 @@ impl Admit {
         let ast::Join { relation, global, join_operator } = join;
         absent(*global, "GLOBAL JOIN", REMOVE)?;
         let (kind, constraint) = match join_operator {
+            ast::JoinOperator::CrossApply => return self.apply(JoinKind::Cross, relation),
+            ast::JoinOperator::OuterApply => return self.apply(JoinKind::Left, relation),
             ast::JoinOperator::Join(constraint) | ast::JoinOperator::Inner(constraint) => {
                 (JoinKind::Inner, constraint)
             }
@@ -198,7 +200,7 @@ impl Admit {
         Ok(Join { kind, constraint, relation: self.factor(relation)? })
     }
 
-    fn factor(&mut self, factor: &ast::TableFactor) -> Admitted<Factor> {
+    pub(super) fn factor(&mut self, factor: &ast::TableFactor) -> Admitted<Factor> {
         self.deeper(|admit| match factor {
             ast::TableFactor::Table {
                 name,
@@ -226,6 +228,12 @@ impl Admit {
                 absent(inheritance.is_some(), "ONLY or `*` on a table", REMOVE)?;
                 let name = admit.object_name(name)?;
                 let alias = admit.optional_alias(alias.as_ref())?;
+                let listed = alias.as_ref().is_some_and(|alias| !alias.columns.is_empty());
+                absent(
+                    listed && admit.dialect == Dialect::Mssql,
+                    "a column list on a table alias",
+                    "alias the columns inside a subquery",
+                )?;
                 match (admit.author, name.as_slice(), &alias) {
                     // In our own text a qualified name is a base relation, and is read back as one.
                     (Author::Guard, [schema, name], Some(alias)) => Ok(Factor::Base {
@@ -237,6 +245,8 @@ impl Admit {
             }
             ast::TableFactor::Derived { lateral, subquery, alias, sample } => {
                 absent(sample.is_some(), "TABLESAMPLE", REMOVE)?;
+                let applies = *lateral && admit.dialect == Dialect::Mssql;
+                absent(applies, "LATERAL", "use CROSS APPLY or OUTER APPLY")?;
                 absent(
                     *lateral && admit.dialect == Dialect::Sqlite,
                     "LATERAL",
@@ -292,6 +302,9 @@ impl Admit {
             absent(admit.dialect == Dialect::Sqlite, "a grouping set", "group in several queries")?;
             sets.iter().map(|set| admit.exprs(set)).collect::<Result<Vec<_>, _>>()
         };
+        if let Some(called) = self.called_grouping(expr)? {
+            return Ok(called);
+        }
         match expr {
             ast::Expr::Rollup(items) => Ok(GroupItem::Rollup(sets(self, items)?)),
             ast::Expr::Cube(items) => Ok(GroupItem::Cube(sets(self, items)?)),

@@ -114,6 +114,6 @@ pub(super) fn written(value: &Value) -> Expr {
     }
 }
 
-fn is_canonical_uuid(text: &str) -> bool {
+pub(super) fn is_canonical_uuid(text: &str) -> bool {
     uuid::Uuid::try_parse(text).is_ok_and(|uuid| uuid.hyphenated().to_string() == text)
 }

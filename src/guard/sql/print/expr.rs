@@ -23,7 +23,7 @@ impl Printer<'_> {
                 self.push(&placeholder);
                 Ok(())
             }
-            Expr::Niladic(name) => {
+            Expr::Niladic(name) | Expr::DatePart(name) => {
                 self.push(name);
                 Ok(())
             }
@@ -122,6 +122,7 @@ impl Printer<'_> {
                 self.push(")");
                 Ok(())
             }
+            Expr::Convert { expr, to, style, safe } => self.convert(expr, *to, *style, *safe),
             Expr::Extract { field, expr } => {
                 self.push("EXTRACT(");
                 self.push(field);
@@ -215,9 +216,11 @@ impl Printer<'_> {
             | Expr::Literal(_)
             | Expr::Bind(_)
             | Expr::Niladic(_)
+            | Expr::DatePart(_)
             | Expr::Subquery(_)
             | Expr::Case { .. }
             | Expr::Cast { .. }
+            | Expr::Convert { .. }
             | Expr::Extract { .. }
             | Expr::Row(_)
             | Expr::Array(_)
@@ -242,6 +245,28 @@ impl Printer<'_> {
         }
         self.push("(");
         self.expr(expr)?;
+        self.push(")");
+        Ok(())
+    }
+
+    /// `TRY_CAST(x AS t)`, or `CONVERT(t, x, style)` and its TRY_ form.
+    fn convert(&mut self, expr: &Expr, to: SqlType, style: Option<u16>, safe: bool) -> Printed {
+        self.push(if safe { "TRY_" } else { "" });
+        match style {
+            None => {
+                self.push("CAST(");
+                self.expr(expr)?;
+                self.push(" AS ");
+                self.sql_type(to);
+            }
+            Some(style) => {
+                self.push("CONVERT(");
+                self.sql_type(to);
+                self.push(", ");
+                self.expr(expr)?;
+                self.push(&format!(", {style}"));
+            }
+        }
         self.push(")");
         Ok(())
     }
@@ -374,6 +399,10 @@ impl Printer<'_> {
             Literal::Bool(false) => self.push("FALSE"),
             Literal::Number(digits) => self.push(digits),
             Literal::String(text) => self.string(text),
+            Literal::National(text) => {
+                self.push("N");
+                self.string(text);
+            }
             Literal::Typed(data_type, text) => {
                 self.sql_type(*data_type);
                 self.push(" ");

@@ -3,10 +3,10 @@
 use super::super::Dialect;
 use super::super::functions;
 use super::super::scope::{self, Found, ScopeColumn};
-use super::super::totality::{Analysis, BOOLEAN, Kind, literal, named_type};
+use super::super::totality::{Analysis, BOOLEAN, Kind, convert, literal, named_type};
 use super::super::tree::{
-    Arguments, Body, Expr, Frame, FrameBound, Function, Name, OrderItem, Over, Query, Select,
-    SelectItem, Truth, WindowSpec,
+    Arguments, Body, Expr, Frame, FrameBound, Function, Literal, Name, OrderItem, Over, Query,
+    Select, SelectItem, Truth, WindowSpec,
 };
 use super::{Place, Resolved, Resolver};
 use crate::catalog::ColumnType;
@@ -37,13 +37,16 @@ impl Resolver<'_> {
     fn part(&mut self, expr: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
         match expr {
             Expr::Column(parts) => self.column(parts, aliases),
-            Expr::Literal(value) => Ok(Analysis::total(literal(value))),
+            Expr::Literal(value) => Ok(Analysis::total(literal(value, self.dialect))),
             Expr::Bind(_) => Err(Refusal::new(
                 RefusalCode::RoundTrip,
                 "a placeholder in a proposal",
                 "report this",
             )),
-            Expr::Niladic(_) => Ok(Analysis::total(Kind::Unknown)),
+            Expr::Niladic(_) if self.dialect == Dialect::Mssql => {
+                Ok(Analysis::total(Kind::Known(ColumnType::Timestamp)))
+            }
+            Expr::Niladic(_) | Expr::DatePart(_) => Ok(Analysis::total(Kind::Unknown)),
             Expr::Unary { op, expr } => {
                 let part = self.part(expr, aliases)?;
                 Ok(self.dialect.unary(*op, expr, &part))
@@ -96,6 +99,10 @@ impl Resolver<'_> {
                 let part = self.part(expr, aliases)?;
                 Ok(self.dialect.cast(expr, &part, *to))
             }
+            Expr::Convert { expr, to, style, safe } => {
+                let part = self.part(expr, aliases)?;
+                Ok(convert(expr, &part, *to, *style, *safe))
+            }
             Expr::Collate { expr, collation: _ } => self.part(expr, aliases),
             Expr::Row(items) => Ok(Analysis::of_parts(Kind::Unknown, &self.parts(items, aliases)?)),
             Expr::Array(items) => {
@@ -147,20 +154,24 @@ impl Resolver<'_> {
                 None => self.dialect.truth_fails(&condition),
             };
             parts.push(condition.or_fails(fails));
+            let is_null = matches!(result, Expr::Literal(Literal::Null));
             let result = self.part(result, aliases)?;
-            kinds.push(result.kind);
+            kinds.push((is_null, result.kind));
             parts.push(result);
         }
         if let Some(otherwise) = otherwise {
+            let is_null = matches!(otherwise, Expr::Literal(Literal::Null));
             let otherwise = self.part(otherwise, aliases)?;
-            kinds.push(otherwise.kind);
+            kinds.push((is_null, otherwise.kind));
             parts.push(otherwise);
         }
         parts.extend(operand);
-        let first =
-            kinds.iter().copied().find(|kind| *kind != Kind::Untyped).unwrap_or(Kind::Untyped);
-        let uniform = kinds.iter().all(|kind| *kind == first || *kind == Kind::Untyped);
-        Ok(Analysis::of_parts(if uniform { first } else { Kind::Unknown }, &parts))
+        let fails = self.dialect.results_fail(&kinds);
+        let mut kinds =
+            kinds.into_iter().map(|(_, kind)| kind).filter(|kind| *kind != Kind::Untyped);
+        let first = kinds.next().unwrap_or(Kind::Untyped);
+        let uniform = kinds.all(|kind| kind == first);
+        Ok(Analysis::of_parts(if uniform { first } else { Kind::Unknown }, &parts).or_fails(fails))
     }
 
     /// The forms that hold a query.
@@ -236,7 +247,8 @@ impl Resolver<'_> {
             ));
         }
         self.innermost = self.innermost.max(seen_before);
-        let call = Dialect::call(rule, &parts);
+        let call = self.dialect.call(rule, args, &parts);
+        let inherited = parts.iter().find_map(|part| part.fails);
         for item in order_by.iter_mut().chain(within_group) {
             parts.push(self.part(&mut item.expr, aliases)?);
         }
@@ -250,7 +262,12 @@ impl Resolver<'_> {
         }
         let fails = call.fails.or_else(|| parts.iter().find_map(|part| part.fails));
         // In the outermost query, what folds rows sees only rows that have passed the filters.
-        let fails = if aggregates && self.nesting == 0 { None } else { fails };
+        let fails = match (aggregates && self.nesting == 0, self.dialect) {
+            (false, _) => fails,
+            // SQL Server computes scalars where it likes, also the arguments of what folds rows.
+            (true, Dialect::Mssql) => inherited,
+            (true, Dialect::Sqlite | Dialect::Postgresql | Dialect::Mysql) => None,
+        };
         Ok(Analysis { fails, ..call })
     }
 
@@ -340,6 +357,10 @@ impl Resolver<'_> {
 
 /// Whether a subquery gives at most one row whatever the data: an aggregate without GROUP BY.
 fn is_single_row(query: &Query, dialect: Dialect) -> bool {
+    let one = matches!(&query.limit, Some(Expr::Literal(Literal::Number(rows))) if rows == "1");
+    if one && dialect == Dialect::Mssql {
+        return true;
+    }
     let Body::Select(select) = &query.body else { return false };
     let Select { items, group_by, .. } = select.as_ref();
     let aggregate = |item: &SelectItem| match item {

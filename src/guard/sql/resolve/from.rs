@@ -30,7 +30,9 @@ impl Resolver<'_> {
             };
             Self::merge(scope, right, self.dialect)?;
             scope.merged.extend(merged);
-            if let (JoinConstraint::On(on), Dialect::Postgresql) = (constraint, self.dialect) {
+            if let (JoinConstraint::On(on), Dialect::Postgresql | Dialect::Mssql) =
+                (constraint, self.dialect)
+            {
                 self.scopes.push(scope.clone());
                 self.condition(on, &[])?;
                 self.scopes.pop();
@@ -124,6 +126,10 @@ impl Resolver<'_> {
                 }
                 if let Some(alias) = alias {
                     scope::rename(&mut columns, alias)?;
+                }
+                if self.dialect == Dialect::Mssql {
+                    let listed = alias.as_ref().map_or(0, |alias| alias.columns.len());
+                    scope::all_named(&columns, listed)?;
                 }
                 let name = alias.as_ref().map(|alias| alias.name.clone());
                 added.bindings.push(Binding { name, relation: None, columns });
