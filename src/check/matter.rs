@@ -75,8 +75,8 @@ pub enum Matter {
     /// Strings of a column are compared otherwise.
     #[error(
         "the column is compared {}, and `catalog.toml` says {}",
-        collated(live),
-        collated(listed)
+        collated(live.as_ref()),
+        collated(listed.as_ref())
     )]
     Collation {
         /// In `catalog.toml`; none compares byte by byte.
@@ -295,7 +295,7 @@ fn nullability(nullable: bool) -> &'static str {
     }
 }
 
-fn collated(collation: &Option<String>) -> String {
+fn collated(collation: Option<&String>) -> String {
     match collation {
         Some(name) => format!("under `{name}`"),
         None => "byte by byte".to_owned(),

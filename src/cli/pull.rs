@@ -13,8 +13,7 @@ use crate::policy::{generate, schema};
 
 pub(super) async fn run(policies: &Path, id: &DatabaseId) -> Result<(), Failed> {
     let folder = folder(policies, id)?;
-    let text = std::fs::read_to_string(folder.join("database.toml"))?;
-    let settings = Settings::parse(&text)
+    let settings = Settings::load(&folder)
         .map_err(|error| Failed::new("invalid_settings", error.to_string()))?;
     let engine = Engine::open(&settings, &folder).await?;
     let Introspected { mut catalog, notes, .. } = engine.introspect().await?;

@@ -44,7 +44,7 @@ async fn reload_when_told(mut reloads: Reloads, app: Arc<App>) {
         match app.service.reload().await {
             Ok(()) => tracing::info!("the policy folder was read again"),
             Err(error) => {
-                tracing::error!(%error, "the policy folder cannot be read: nothing changes")
+                tracing::error!(%error, "the policy folder cannot be read: nothing changes");
             }
         }
     }

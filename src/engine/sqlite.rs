@@ -148,6 +148,9 @@ impl Sqlite {
     /// Reads the schema.
     pub(super) async fn introspect(&self) -> Result<Introspected, EngineError> {
         let mut connection = connect(&self.options).await?;
+        // The file may have been replaced, and queries must run on the one that is looked at: open connections keep
+        // the one that they opened.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
         introspect::read(&mut connection).await.map_err(|error| classify(&error))
     }
 }

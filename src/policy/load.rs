@@ -69,6 +69,24 @@ pub(super) fn read(folder: &Path) -> Result<(DatabaseId, Sources), LoadError> {
     }
 }
 
+impl Settings {
+    /// Reads the `database.toml` of a folder alone, for a folder that has no catalog yet.
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+        let path = folder.join(SETTINGS);
+        let problem = |line, reason| {
+            let file = path.display().to_string();
+            LoadError::new(vec![Problem { file, line, policy: None, reason }])
+        };
+        let text = fs::read_to_string(&path)
+            .map_err(|error| problem(None, Reason::Unreadable(error.to_string())))?;
+        // With its place and without its picture, which shows the line and so perhaps a password.
+        Self::parse(&text).map_err(|error| {
+            let (line, reason) = settings_reason(error, &text);
+            problem(line, reason)
+        })
+    }
+}
+
 /// Checks texts that are already read; problems are placed in files of `folder`.
 pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Database, LoadError> {
     let mut problems = Vec::new();

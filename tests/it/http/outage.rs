@@ -6,16 +6,20 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::case::{self, Case};
 
-#[expect(clippy::disallowed_methods, reason = "a database for this test")]
 async fn alter(case: &Case, database: &str, script: &'static str) {
     let path = case.database(database).join("data.sqlite");
     let mut connection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
-    sqlx::raw_sql(script).execute(&mut connection).await.unwrap();
+    run(&mut connection, script).await;
     connection.close().await.unwrap();
+}
+
+#[expect(clippy::disallowed_methods, reason = "a database for this test")]
+async fn run(connection: &mut SqliteConnection, script: &'static str) {
+    sqlx::raw_sql(script).execute(connection).await.unwrap();
 }
 
 /// Until the database answers, which it must within a few seconds and without anybody reading a folder again.
@@ -79,6 +83,22 @@ async fn drift_is_refused_when_the_folder_is_read_again() {
     );
     assert_eq!(case.entry("acme").await["problem"], "check_failed");
     assert_eq!(case.titles("open").await.json["code"], "scoping_not_enabled", "others go on");
+}
+
+/// What is looked at is what queries run on, even where connections to the old file are open.
+#[tokio::test]
+async fn a_file_that_was_replaced_is_served_after_a_reload() {
+    let case = Case::new().await;
+    assert_eq!(case.titles("acme").await.json["rows"], json!([["one"], ["two"]]));
+    let file = case.database("acme").join("data.sqlite");
+    let new = file.with_extension("new");
+    std::fs::copy(&file, &new).unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(&new).connect().await.unwrap();
+    run(&mut connection, "DELETE FROM tasks WHERE id = 1").await;
+    connection.close().await.unwrap();
+    std::fs::rename(&new, &file).unwrap();
+    case.app.service.reload().await.unwrap();
+    assert_eq!(case.titles("acme").await.json["rows"], json!([["two"]]));
 }
 
 /// A database that was served and is now down keeps its place when the folder is read again.
