@@ -6,7 +6,7 @@ use crate::predicate::CmpOp;
 
 use super::intent::{Condition, Function, Group, Intent, Literal, Order, Place, Selection, Test};
 use super::lexicon::{Lexicon, Link};
-use super::quote::{identifier, literal};
+use super::quote;
 
 /// Writes an intent as SQL.
 pub(super) fn compose(intent: &Intent<'_>, lexicon: &Lexicon<'_>, dialect: Dialect) -> String {
@@ -28,8 +28,14 @@ pub(super) fn compose(intent: &Intent<'_>, lexicon: &Lexicon<'_>, dialect: Diale
                 Function::Maximum => "max",
             };
             let joined = matches!(group, Some(Group::Link(_)));
-            let argument = column_name(selection.relation, column, joined);
-            let value = format!("{function}({argument})");
+            let argument = writer.column_name(selection.relation, column, joined);
+            let whole = column.column_type == ColumnType::Integer && dialect == Dialect::Mssql;
+            let value = match (function, whole) {
+                // SQL Server sums and averages whole numbers in the type of the column.
+                ("sum", true) => format!("sum(CAST({argument} AS bigint))"),
+                ("avg", true) => format!("avg(CAST({argument} AS float))"),
+                _ => format!("{function}({argument})"),
+            };
             let name = format!("{prefix}_{}", column.name);
             writer.numbers(&value, name, selection, group.as_ref(), column.nullable)
         }
@@ -42,12 +48,20 @@ struct Writer<'a, 'c> {
 }
 
 impl Writer<'_, '_> {
+    fn identifier(&self, name: &str) -> String {
+        quote::identifier(name, self.dialect)
+    }
+
+    fn literal(&self, literal: &Literal) -> String {
+        quote::literal(literal, self.dialect)
+    }
+
     fn overview(&self, relations: &[&Relation]) -> String {
         let queries: Vec<String> = relations
             .iter()
             .enumerate()
             .map(|(at, relation)| {
-                let name = literal(&Literal::Text(relation.name.name.clone()));
+                let name = self.literal(&Literal::Text(relation.name.name.clone()));
                 // The first query names the columns of them all.
                 let (as_name, as_count) =
                     if at == 0 { (" AS name", " AS count") } else { ("", "") };
@@ -69,13 +83,19 @@ impl Writer<'_, '_> {
     ) -> String {
         let relation = selection.relation;
         let names: Vec<String> =
-            columns.iter().map(|column| identifier(column.name.as_str())).collect();
+            columns.iter().map(|column| self.identifier(column.name.as_str())).collect();
         let what = if names.is_empty() { "*".to_owned() } else { names.join(", ") };
         let from = self.relation(relation);
         let conditions = self.conditions(selection, false);
-        let order = order.map(|order| order_by(relation, order)).unwrap_or_default();
-        let limit = limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
-        format!("SELECT {what} FROM {from}{conditions}{order}{limit}")
+        let order = order.map(|order| self.order_by(relation, order)).unwrap_or_default();
+        let (top, limit) = match (limit, self.dialect) {
+            (None, _) => (String::new(), String::new()),
+            (Some(limit), Dialect::Mssql) => (format!("TOP ({limit}) "), String::new()),
+            (Some(limit), Dialect::Sqlite | Dialect::Postgresql | Dialect::Mysql) => {
+                (String::new(), format!(" LIMIT {limit}"))
+            }
+        };
+        format!("SELECT {top}{what} FROM {from}{conditions}{order}{limit}")
     }
 
     /// One number, or one for each group, the largest first.
@@ -92,26 +112,30 @@ impl Writer<'_, '_> {
         let (label, label_name, keys, join) = match group {
             None => {
                 let conditions = self.conditions(selection, false);
-                return format!("SELECT {value} AS {} FROM {from}{conditions}", identifier(&name));
+                return format!(
+                    "SELECT {value} AS {} FROM {from}{conditions}",
+                    self.identifier(&name)
+                );
             }
             Some(Group::Column(column)) => {
-                let label = identifier(column.name.as_str());
+                let label = self.identifier(column.name.as_str());
                 (label.clone(), column.name.as_str(), label, String::new())
             }
             Some(Group::Link(link)) => {
-                let label = column_name(link.target, link.label, true);
+                let label = self.column_name(link.target, link.label, true);
                 // Two rows of one name are two groups.
                 let mut keys: Vec<String> =
-                    link.on.iter().map(|(theirs, _)| qualified(link.target, theirs)).collect();
+                    link.on.iter().map(|(theirs, _)| self.qualified(link.target, theirs)).collect();
                 keys.push(label.clone());
-                let as_noun = format!("{label} AS {}", identifier(&link.noun));
+                let as_noun = format!("{label} AS {}", self.identifier(&link.noun));
                 (as_noun, link.noun.as_str(), keys.join(", "), self.join(relation, link))
             }
         };
         let name = if name == label_name { format!("{name}_value") } else { name };
-        let (name, label_name) = (identifier(&name), identifier(label_name));
+        let (name, label_name) = (self.identifier(&name), self.identifier(label_name));
         let conditions = self.conditions(selection, !join.is_empty());
-        let nulls = if nullable { " NULLS LAST" } else { "" };
+        // On SQL Server no value is less than every other, so that it comes last.
+        let nulls = if nullable && self.dialect != Dialect::Mssql { " NULLS LAST" } else { "" };
         format!(
             "SELECT {label}, {value} AS {name} FROM {from}{join}{conditions} GROUP BY {keys} \
              ORDER BY {name} DESC{nulls}, {label_name}"
@@ -125,25 +149,25 @@ impl Writer<'_, '_> {
             .iter()
             .chain(&link.tenant)
             .map(|(theirs, ours)| {
-                let theirs = qualified(link.target, theirs);
-                format!("{theirs} = {}", qualified(relation, ours))
+                let theirs = self.qualified(link.target, theirs);
+                format!("{theirs} = {}", self.qualified(relation, ours))
             })
             .collect();
         format!(" LEFT JOIN {} ON {}", self.relation(link.target), on.join(" AND "))
     }
 
     fn relation(&self, relation: &Relation) -> String {
-        let name = identifier(&relation.name.name);
+        let name = self.identifier(&relation.name.name);
         if self.lexicon.is_default_schema(relation) {
             name
         } else {
-            format!("{}.{name}", identifier(&relation.name.schema))
+            format!("{}.{name}", self.identifier(&relation.name.schema))
         }
     }
 
     fn conditions(&self, selection: &Selection<'_>, joined: bool) -> String {
         let written = |condition: &Condition<'_>| {
-            let name = column_name(selection.relation, condition.column, joined);
+            let name = self.column_name(selection.relation, condition.column, joined);
             self.test(&name, condition)
         };
         let tests: Vec<String> = selection.conditions.iter().map(written).collect();
@@ -154,18 +178,20 @@ impl Writer<'_, '_> {
         let column = condition.column;
         match &condition.test {
             Test::Compare(CmpOp::Ne, value) if column.nullable => {
-                format!("({name} <> {} OR {name} IS NULL)", literal(value))
+                format!("({name} <> {} OR {name} IS NULL)", self.literal(value))
             }
-            Test::Compare(op, value) => format!("{name} {} {}", comparison(*op), literal(value)),
+            Test::Compare(op, value) => {
+                format!("{name} {} {}", comparison(*op), self.literal(value))
+            }
             Test::OneOf(values) => {
-                let values: Vec<String> = values.iter().map(literal).collect();
+                let values: Vec<String> = values.iter().map(|value| self.literal(value)).collect();
                 format!("{name} IN ({})", values.join(", "))
             }
             Test::Between(low, high) => {
-                format!("{name} BETWEEN {} AND {}", literal(low), literal(high))
+                format!("{name} BETWEEN {} AND {}", self.literal(low), self.literal(high))
             }
             Test::Within { from, before, negated } => {
-                within(name, column, from.as_ref(), before.as_ref(), *negated)
+                self.within(name, column, from.as_ref(), before.as_ref(), *negated)
             }
             Test::Like(place, piece) => self.like(name, *place, piece),
             Test::Empty { negated } => {
@@ -186,10 +212,11 @@ impl Writer<'_, '_> {
     /// A search that ignores case: SQLite's LIKE does, PostgreSQL's has a name of its own.
     fn like(&self, name: &str, place: Place, piece: &str) -> String {
         const ESCAPE: char = '!';
-        let special = piece.contains(['%', '_', '\\']);
+        let class = self.dialect == Dialect::Mssql && piece.contains('[');
+        let special = class || piece.contains(['%', '_', '\\']);
         let mut pattern = String::new();
         for c in piece.chars() {
-            if special && matches!(c, '%' | '_' | ESCAPE) {
+            if special && (matches!(c, '%' | '_' | ESCAPE) || (class && c == '[')) {
                 pattern.push(ESCAPE);
             }
             pattern.push(c);
@@ -204,38 +231,73 @@ impl Writer<'_, '_> {
             Dialect::Postgresql => "ILIKE",
         };
         let escape = if special { format!(" ESCAPE '{ESCAPE}'") } else { String::new() };
-        format!("{name} {like} {}{escape}", literal(&Literal::Text(pattern)))
+        format!("{name} {like} {}{escape}", self.literal(&Literal::Text(pattern)))
     }
-}
 
-fn column_name(relation: &Relation, column: &Column, joined: bool) -> String {
-    if joined { qualified(relation, &column.name) } else { identifier(column.name.as_str()) }
-}
-
-/// Never with the schema: a link's two relations differ in name.
-fn qualified(relation: &Relation, column: &ColumnName) -> String {
-    format!("{}.{}", identifier(&relation.name.name), identifier(column.as_str()))
-}
-
-fn within(
-    name: &str,
-    column: &Column,
-    from: Option<&Literal>,
-    before: Option<&Literal>,
-    negated: bool,
-) -> String {
-    match (from, before, negated) {
-        (Some(from), Some(before), false) => {
-            format!("{name} >= {} AND {name} < {}", literal(from), literal(before))
+    fn column_name(&self, relation: &Relation, column: &Column, joined: bool) -> String {
+        if joined {
+            self.qualified(relation, &column.name)
+        } else {
+            self.identifier(column.name.as_str())
         }
-        (Some(from), Some(before), true) => {
-            let missing =
-                if column.nullable { format!(" OR {name} IS NULL") } else { String::new() };
-            format!("({name} < {} OR {name} >= {}{missing})", literal(from), literal(before))
+    }
+
+    /// Never with the schema: a link's two relations differ in name.
+    fn qualified(&self, relation: &Relation, column: &ColumnName) -> String {
+        format!("{}.{}", self.identifier(&relation.name.name), self.identifier(column.as_str()))
+    }
+
+    fn within(
+        &self,
+        name: &str,
+        column: &Column,
+        from: Option<&Literal>,
+        before: Option<&Literal>,
+        negated: bool,
+    ) -> String {
+        match (from, before, negated) {
+            (Some(from), Some(before), false) => {
+                format!("{name} >= {} AND {name} < {}", self.literal(from), self.literal(before))
+            }
+            (Some(from), Some(before), true) => {
+                let missing =
+                    if column.nullable { format!(" OR {name} IS NULL") } else { String::new() };
+                format!(
+                    "({name} < {} OR {name} >= {}{missing})",
+                    self.literal(from),
+                    self.literal(before)
+                )
+            }
+            (Some(from), None, _) => format!("{name} >= {}", self.literal(from)),
+            (None, Some(before), _) => format!("{name} < {}", self.literal(before)),
+            (None, None, _) => format!("{name} IS NOT NULL"),
         }
-        (Some(from), None, _) => format!("{name} >= {}", literal(from)),
-        (None, Some(before), _) => format!("{name} < {}", literal(before)),
-        (None, None, _) => format!("{name} IS NOT NULL"),
+    }
+
+    /// The order, with the primary key last so that equal rows come in one order only. Rows without a value come last in
+    /// both directions; where there are none the words for it are left out.
+    fn order_by(&self, relation: &Relation, order: &Order<'_>) -> String {
+        let mut keys = Vec::new();
+        if let Some(column) = order.column {
+            let direction = if order.descending { " DESC" } else { "" };
+            let name = self.identifier(column.name.as_str());
+            let nulls = match (column.nullable, self.dialect) {
+                (false, _) => "",
+                (true, Dialect::Mssql) => {
+                    if !order.descending {
+                        keys.push(format!("CASE WHEN {name} IS NULL THEN 1 ELSE 0 END"));
+                    }
+                    ""
+                }
+                (true, Dialect::Sqlite | Dialect::Postgresql | Dialect::Mysql) => " NULLS LAST",
+            };
+            keys.push(format!("{name}{direction}{nulls}"));
+        }
+        let ordered = order.column.map(|column| &column.name);
+        for key in relation.primary_key.iter().filter(|key| Some(*key) != ordered) {
+            keys.push(self.identifier(key.as_str()));
+        }
+        if keys.is_empty() { String::new() } else { format!(" ORDER BY {}", keys.join(", ")) }
     }
 }
 
@@ -248,20 +310,4 @@ fn comparison(op: CmpOp) -> &'static str {
         CmpOp::Gt => ">",
         CmpOp::Ge => ">=",
     }
-}
-
-/// The order, with the primary key last so that equal rows come in one order only. Rows without a value come last in
-/// both directions; where there are none the words for it are left out.
-fn order_by(relation: &Relation, order: &Order<'_>) -> String {
-    let mut keys = Vec::new();
-    if let Some(column) = order.column {
-        let direction = if order.descending { " DESC" } else { "" };
-        let nulls = if column.nullable { " NULLS LAST" } else { "" };
-        keys.push(format!("{}{direction}{nulls}", identifier(column.name.as_str())));
-    }
-    let ordered = order.column.map(|column| &column.name);
-    for key in relation.primary_key.iter().filter(|key| Some(*key) != ordered) {
-        keys.push(identifier(key.as_str()));
-    }
-    if keys.is_empty() { String::new() } else { format!(" ORDER BY {}", keys.join(", ")) }
 }

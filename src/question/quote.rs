@@ -1,9 +1,13 @@
 //! Quoting: names and constants as every dialect reads them.
 
 use super::intent::Literal;
+use crate::guard::sql::Dialect;
 
 /// An identifier, bare where every dialect reads it as itself.
-pub(super) fn identifier(name: &str) -> String {
+pub(super) fn identifier(name: &str, dialect: Dialect) -> String {
+    if dialect == Dialect::Mssql {
+        return dialect.quoted(name);
+    }
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if plain && RESERVED.binary_search(&name).is_err() {
@@ -15,12 +19,18 @@ pub(super) fn identifier(name: &str) -> String {
 
 /// A constant. INVARIANT (quoting): text from a question enters SQL here and in no other place, with every quote
 /// doubled; numbers were checked to be digits.
-pub(super) fn literal(literal: &Literal) -> String {
-    match literal {
-        Literal::Number(digits) => digits.clone(),
-        Literal::Text(text) => format!("'{}'", text.replace('\'', "''")),
-        Literal::Bool(true) => "TRUE".to_owned(),
-        Literal::Bool(false) => "FALSE".to_owned(),
+pub(super) fn literal(literal: &Literal, dialect: Dialect) -> String {
+    match (literal, dialect) {
+        (Literal::Number(digits), _) => digits.clone(),
+        (Literal::Text(text), _) => {
+            // SQL Server would put a plain text into the code page of its database first.
+            let national = dialect == Dialect::Mssql && !text.is_ascii();
+            let prefix = if national { "N" } else { "" };
+            format!("{prefix}'{}'", text.replace('\'', "''"))
+        }
+        (Literal::Bool(value), Dialect::Mssql) => u8::from(*value).to_string(),
+        (Literal::Bool(true), _) => "TRUE".to_owned(),
+        (Literal::Bool(false), _) => "FALSE".to_owned(),
     }
 }
 
@@ -170,7 +180,7 @@ mod tests {
             ("a\"; --", "\"a\"\"; --\""),
             ("", "\"\""),
         ] {
-            assert_eq!(identifier(name), expected);
+            assert_eq!(identifier(name, Dialect::Sqlite), expected);
         }
     }
 
@@ -179,7 +189,20 @@ mod tests {
         for (text, expected) in
             [("", "''"), ("'", "''''"), ("a'; --", "'a''; --'"), ("\\'", "'\\'''")]
         {
-            assert_eq!(literal(&Literal::Text(text.to_owned())), expected);
+            assert_eq!(literal(&Literal::Text(text.to_owned()), Dialect::Sqlite), expected);
         }
+    }
+
+    #[test]
+    fn sql_server_has_its_own_quotes() {
+        for (name, expected) in
+            [("projects", "projects"), ("revert", "[revert]"), ("a]b", "[a]]b]"), ("Ä", "[Ä]")]
+        {
+            assert_eq!(identifier(name, Dialect::Mssql), expected);
+        }
+        let text = |text: &str| literal(&Literal::Text(text.to_owned()), Dialect::Mssql);
+        assert_eq!(text("a'b"), "'a''b'");
+        assert_eq!(text("é'"), "N'é'''");
+        assert_eq!(literal(&Literal::Bool(true), Dialect::Mssql), "1");
     }
 }

@@ -21,3 +21,4 @@ mod reload;
 mod rewrite;
 mod tpch;
 mod tidy;
+mod tsql;

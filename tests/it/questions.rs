@@ -59,7 +59,7 @@ fn sql(question: &str) -> String {
 }
 
 /// Every question of the fixtures.
-fn questions() -> Vec<String> {
+pub(crate) fn questions() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/questions");
     let mut questions = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -89,10 +89,12 @@ fn check(path: &Path) {
                 assert!(!refuses, "guessed at {line:?}: {}", proposal.text);
                 assert_quoted(&proposal.text);
                 writeln!(output, "    {}", proposal.text).unwrap();
-                if let Understanding::Query(other) = ask(line, Dialect::Postgresql)
-                    && other.text != proposal.text
-                {
-                    writeln!(output, "    postgresql: {}", other.text).unwrap();
+                for dialect in [Dialect::Postgresql, Dialect::Mssql] {
+                    if let Understanding::Query(other) = ask(line, dialect)
+                        && other.text != proposal.text
+                    {
+                        writeln!(output, "    {}: {}", dialect.name(), other.text).unwrap();
+                    }
                 }
             }
             Understanding::NotUnderstood { suggestions } => {
