@@ -180,12 +180,23 @@ fn log_to_stderr(format: LogFormat, serves: bool) {
     let default = if serves { "dialektai=info" } else { "dialektai=error" };
     let filter =
         EnvFilter::try_from_env("DIALEKTAI_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(without_driver_texts(filter))
+        .with_writer(std::io::stderr);
     // Failing means that a log is set up already, which tests do.
     drop(match format {
         LogFormat::Human => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     });
+}
+
+/// The driver of SQL Server logs what the server says as an error of its own, and rows when it is asked to trace.
+/// Both quote values; what of it an operator needs, the engine logs itself.
+fn without_driver_texts(filter: EnvFilter) -> EnvFilter {
+    match "tiberius=off".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => EnvFilter::new("dialektai=error"),
+    }
 }
 
 /// The folder of a database, which must be there.
