@@ -14,6 +14,7 @@ mod emission;
 mod engine;
 mod exact_postgresql;
 mod http;
+mod mssql;
 mod policy_oracle;
 mod policy_snapshots;
 mod questions;

@@ -4,6 +4,7 @@
 
 pub(crate) mod mariadb;
 pub(crate) mod postgresql;
+pub(crate) mod tds;
 
 use std::net::TcpListener;
 use std::process::Command;
