@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod world;
+mod agreement;
 mod servers;
 mod live;
 mod tally;

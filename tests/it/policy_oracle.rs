@@ -5,21 +5,20 @@
 mod cases;
 mod generator;
 mod rows;
+mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use dialektai::catalog::RelationName;
-use dialektai::guard::RefusalCode;
-use dialektai::guard::sql::{Dialect, guard_sql};
 use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::{Database, LoadError, Sources};
-use dialektai::predicate::{PredicateSet, Row};
+use dialektai::predicate::Row;
 use rand::SeedableRng as _;
 
-use crate::world;
 use cases::{CASES, Visible};
 use generator::Generator;
 use rows::rows;
+use stored::Stored;
 
 fn load(policies: &str) -> Result<Database, LoadError> {
     let sources = Sources {
@@ -47,58 +46,13 @@ fn main_relation(name: &str) -> RelationName {
     RelationName { schema: "main".to_owned(), name: name.to_owned() }
 }
 
-/// The rows in SQLite, where the emitted text must keep the same ones. Rows with an instant that SQLite's dates cannot
-/// hold are left out.
-struct Stored {
-    runtime: tokio::runtime::Runtime,
-    connection: sqlx::SqliteConnection,
-    keys: Vec<(&'static str, String)>,
-}
-
-impl Stored {
-    fn new(database: &Database, rows: &[(&'static str, String, Row)]) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (connection, keys) = runtime.block_on(async {
-            let mut connection = world::empty().await;
-            let mut keys = Vec::new();
-            for relation in &database.catalog.relations {
-                world::execute(&mut connection, &world::create_table(relation)).await;
-                for (of, key, row) in rows.iter().filter(|(of, ..)| *of == relation.name.name) {
-                    if let Some(insert) = world::insert(relation, row) {
-                        world::execute(&mut connection, &insert).await;
-                        keys.push((*of, key.clone()));
-                    }
-                }
-            }
-            (connection, keys)
-        });
-        Self { runtime, connection, keys }
-    }
-
-    /// The keys of `facts` that the guarded query gives.
-    fn visible(&mut self, database: &Database, filters: &PredicateSet) -> BTreeSet<String> {
-        let query = "SELECT CAST(id AS TEXT) FROM facts";
-        let guarded = match guard_sql(query, Dialect::Sqlite, &database.catalog, filters) {
-            Ok(guarded) => guarded,
-            // Nothing is visible, so the relation does not exist.
-            Err(refusal) if refusal.code == RefusalCode::UnknownRelation => return BTreeSet::new(),
-            Err(refusal) => panic!("{refusal}: {filters:?}"),
-        };
-        let rows = self.runtime.block_on(world::run_guarded(&mut self.connection, guarded.query()));
-        let rows = rows.unwrap_or_else(|error| panic!("{error}: {}", guarded.query().text()));
-        rows.into_iter()
-            .map(|row| row[0].trim_start_matches("TEXT ").trim_matches('"').to_owned())
-            .collect()
-    }
-}
-
 /// Panics at the first disagreement; gives how many rows of each relation the principals see, together.
 fn compare(
     database: &Database,
     principals: &[Principal],
     rows: &[(&'static str, String, Row)],
     policies: &str,
-    stored: &mut Stored,
+    stored: &mut [Stored],
 ) -> BTreeMap<&'static str, usize> {
     let mut visible = BTreeMap::new();
     for principal in principals {
@@ -116,12 +70,17 @@ fn compare(
                 "{relation} row {key} for {principal:?}\nrow: {row:?}\nfilter: {filter:?}\n{policies}"
             );
             *visible.entry(*name).or_default() += usize::from(expected);
-            if expected && *name == "facts" && stored.keys.contains(&(*name, key.clone())) {
+            if expected && *name == "facts" {
                 expected_keys.insert(key.clone());
             }
         }
-        let emitted = stored.visible(database, &filters);
-        assert_eq!(emitted, expected_keys, "on SQLite, for {principal:?}\n{filters:?}\n{policies}");
+        let filter = filters.filter_for(&main_relation("facts"));
+        for engine in stored.iter_mut() {
+            let name = engine.name();
+            let emitted = engine.visible(&filter);
+            let expected = expected_keys.intersection(&engine.keys).cloned().collect();
+            assert_eq!(emitted, expected, "on {name}, for {principal:?}\n{filter:?}\n{policies}");
+        }
     }
     visible
 }
@@ -143,7 +102,7 @@ fn rows_are_entities_of_the_catalog() {
 fn hostile_policies_give_what_cedar_gives() {
     let principals = principals();
     let rows = rows();
-    let mut stored = Stored::new(&load("").unwrap(), &rows);
+    let mut stored = Stored::on_every_engine(&rows);
     let mut degenerate = Vec::new();
     for (policies, expected) in CASES.iter() {
         let database = load(policies).unwrap_or_else(|error| panic!("{error}\n{policies}"));
@@ -174,7 +133,7 @@ fn random_policies_give_what_cedar_gives() {
     let (mut policies, mut refused, mut degenerate) = (0, 0, 0);
     let principals = principals();
     let facts: Vec<_> = rows().into_iter().filter(|(of, ..)| *of == "facts").collect();
-    let mut stored = Stored::new(&load("").unwrap(), &facts);
+    let mut stored = Stored::on_every_engine(&facts);
     for set in 0..SETS {
         // Two principals for each set: the oracle takes its time, and more policies find more than more principals.
         let asking = [&principals[set % 2], &principals[2 + set % 2]].map(Clone::clone);

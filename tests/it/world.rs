@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use dialektai::catalog::{CedarType, ColumnType, Relation};
+use dialektai::catalog::{CedarType, Relation};
 use dialektai::guard::sql::{Dialect, SelectSql};
 use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::Database;
@@ -166,7 +166,7 @@ fn milliseconds(text: &str) -> i64 {
 }
 
 /// The day of an instant as `YYYY-MM-DD`, and its time; `None` outside the years that SQLite's dates have.
-fn civil(milliseconds: i64) -> Option<(String, String)> {
+pub(crate) fn civil(milliseconds: i64) -> Option<(String, String)> {
     let (mut days, rest) =
         (milliseconds.div_euclid(86_400_000), milliseconds.rem_euclid(86_400_000));
     let length =
@@ -204,51 +204,6 @@ fn civil(milliseconds: i64) -> Option<(String, String)> {
         seconds % 60
     );
     Some((format!("{year:04}-{month:02}-{:02}", days + 1), time))
-}
-
-/// `CREATE TABLE` for a relation of the catalog.
-pub(crate) fn create_table(relation: &Relation) -> String {
-    let columns: Vec<String> = relation
-        .columns
-        .iter()
-        .map(|column| {
-            let declared = match column.column_type {
-                ColumnType::Integer => "INTEGER",
-                ColumnType::Boolean => "BOOLEAN",
-                ColumnType::Date => "DATE",
-                ColumnType::Timestamp | ColumnType::Timestamptz => "TIMESTAMP",
-                ColumnType::Bytes => "BLOB",
-                _ => "TEXT",
-            };
-            format!(
-                "\"{}\" {declared}{}",
-                column.name,
-                if column.nullable { "" } else { " NOT NULL" }
-            )
-        })
-        .collect();
-    format!("CREATE TABLE \"{}\" ({})", relation.name.name, columns.join(", "))
-}
-
-/// `INSERT` of one row; `None` for a value that SQLite cannot hold.
-pub(crate) fn insert(relation: &Relation, row: &Row) -> Option<String> {
-    let values: Option<Vec<String>> = relation
-        .columns
-        .iter()
-        .map(|column| match row.get(&column.name) {
-            None => Some("NULL".to_owned()),
-            Some(Value::Long(i64::MIN)) => Some("(-9223372036854775807 - 1)".to_owned()),
-            Some(Value::Long(value)) => Some(value.to_string()),
-            Some(Value::Bool(value)) => Some(i64::from(*value).to_string()),
-            Some(Value::String(value)) => Some(format!("'{}'", value.replace('\'', "''"))),
-            Some(Value::Datetime(value)) => {
-                let (day, time) = civil(*value)?;
-                let date = column.column_type == ColumnType::Date;
-                Some(if date { format!("'{day}'") } else { format!("'{day} {time}'") })
-            }
-        })
-        .collect();
-    Some(format!("INSERT INTO \"{}\" VALUES ({})", relation.name.name, values?.join(", ")))
 }
 
 /// An empty database in memory.

@@ -24,17 +24,25 @@ pub(crate) enum Servers {
 static COPIES: AtomicUsize = AtomicUsize::new(0);
 
 impl Servers {
-    /// A server with a shared database for each set of indexes; `None`, said aloud, where it is not installed.
-    pub(crate) async fn start(dialect: Dialect) -> Option<Self> {
-        let servers = match dialect {
-            Dialect::Sqlite => return Some(Self::Sqlite),
+    /// A server without databases; `None`, said aloud, where it is not installed.
+    pub(crate) async fn bare(dialect: Dialect) -> Option<Self> {
+        Some(match dialect {
+            Dialect::Sqlite => Self::Sqlite,
             Dialect::Postgresql => {
                 let settings = ["autovacuum=off", "shared_buffers=32MB", "max_connections=60"];
                 Self::Postgresql(postgresql::Server::start(&settings).await?)
             }
             Dialect::Mysql => Self::Mariadb(mariadb::Server::start(&[]).await?),
             Dialect::Mssql => panic!("no SQL Server runs here"),
-        };
+        })
+    }
+
+    /// A server with a shared database for each set of indexes.
+    pub(crate) async fn start(dialect: Dialect) -> Option<Self> {
+        let servers = Self::bare(dialect).await?;
+        if matches!(servers, Self::Sqlite) {
+            return Some(servers);
+        }
         for indexes in Indexes::of(dialect) {
             let mut live = servers.empty(&shared(*indexes)).await;
             fill(&mut live, *indexes).await;
@@ -50,7 +58,7 @@ impl Servers {
     }
 
     /// A new database without relations.
-    async fn empty(&self, name: &str) -> Live {
+    pub(crate) async fn empty(&self, name: &str) -> Live {
         match self {
             Self::Sqlite => Live::Sqlite(world::empty().await),
             Self::Postgresql(server) => {
@@ -61,7 +69,9 @@ impl Servers {
             Self::Mariadb(server) => {
                 let mut maintenance = Live::Mariadb(server.connect("mysql").await, name.to_owned());
                 maintenance.execute(&format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")).await;
-                Live::Mariadb(server.connect(name).await, name.to_owned())
+                let mut live = Live::Mariadb(server.connect(name).await, name.to_owned());
+                live.execute("SET sql_mode = 'NO_BACKSLASH_ESCAPES', foreign_key_checks = 0").await;
+                live
             }
         }
     }
@@ -135,9 +145,6 @@ async fn fill(live: &mut Live, indexes: Indexes) {
         std::fs::read_to_string(world::root().join("fixtures/demo").join(file)).unwrap()
     };
     let schema = if live.dialect() == Dialect::Mysql { "schema.mysql.sql" } else { "schema.sql" };
-    if live.dialect() == Dialect::Mysql {
-        live.execute("SET sql_mode = 'NO_BACKSLASH_ESCAPES', foreign_key_checks = 0").await;
-    }
     live.execute(&read(schema)).await;
     live.execute(&read("seed.sql")).await;
     if indexes == Indexes::Tenant {

@@ -48,7 +48,7 @@ const EMPTY: Fact = Fact {
     ..PLAIN
 };
 
-const FACTS: [Fact; 26] = [
+const FACTS: [Fact; 29] = [
     PLAIN,
     EMPTY,
     Fact { customer_id: Some(82), name: "Ann", ..EMPTY },
@@ -69,6 +69,9 @@ const FACTS: [Fact; 26] = [
     Fact { name: "ann ", nick: Some("Ann"), flags: (false, Some(false)), ..PLAIN },
     Fact { name: "\u{e4}nn", nick: Some("a\u{308}nn"), ..PLAIN },
     Fact { name: "\u{c4}NN", nick: Some("\u{1f600}"), ..PLAIN },
+    Fact { name: "a!b[x]", nick: Some("!"), odd: (Some("ann"), Some(82)), ..PLAIN },
+    Fact { name: "ANN\u{3000}", nick: Some("\u{1f601}"), odd: (Some("odd "), None), ..PLAIN },
+    Fact { name: "ann\t", nick: Some("a\u{200b}nn"), odd: (Some("ODD"), None), ..PLAIN },
     Fact { name: "line\nbreak", nick: None, customer_id: None, ..PLAIN },
     Fact { at: NEW_YEAR - 1, until: None, day: Some(NEW_YEAR - DAY), ..PLAIN },
     Fact { at: NEW_YEAR + 1, until: Some(NEW_YEAR - 1), day: Some(NEW_YEAR + DAY), ..PLAIN },

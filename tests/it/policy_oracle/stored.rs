@@ -1,0 +1,151 @@
+//! The rows on each engine, where the emitted text must keep the same ones.
+
+use std::collections::BTreeSet;
+
+use dialektai::catalog::{Catalog, ColumnType, Relation, RelationName};
+use dialektai::guard::RefusalCode;
+use dialektai::guard::sql::{Dialect, guard_sql};
+use dialektai::predicate::{PredicateSet, Row, RowFilter, Value};
+use tokio::runtime::Runtime;
+
+use crate::live::Live;
+use crate::live::copies::Servers;
+use crate::world::{DEMO_SCHEMA, civil};
+
+/// The relation `facts` on one engine. Rows with an instant that no engine's dates can hold are left out.
+pub(super) struct Stored {
+    runtime: Runtime,
+    live: Live,
+    catalog: Catalog,
+    pub(super) keys: BTreeSet<String>,
+    _servers: Servers,
+}
+
+impl Stored {
+    pub(super) fn on_every_engine(rows: &[(&'static str, String, Row)]) -> Vec<Self> {
+        let engines = [Dialect::Sqlite, Dialect::Postgresql];
+        engines.into_iter().filter_map(|dialect| Self::on(dialect, rows)).collect()
+    }
+
+    fn on(dialect: Dialect, rows: &[(&'static str, String, Row)]) -> Option<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let catalog = Catalog::parse(&catalog_text(dialect)).unwrap();
+        let facts = catalog.relation(&facts(dialect)).unwrap();
+        let (servers, live, keys) = runtime.block_on(async {
+            let servers = Servers::bare(dialect).await?;
+            let mut live = servers.empty("stored").await;
+            let mut keys = BTreeSet::new();
+            live.execute(&create_table(facts, dialect)).await;
+            for (_, key, row) in rows.iter().filter(|(of, ..)| *of == "facts") {
+                if let Some(insert) = insert(facts, row, dialect) {
+                    live.execute(&insert).await;
+                    keys.insert(key.clone());
+                }
+            }
+            Some((servers, live, keys))
+        })?;
+        Some(Self { runtime, live, catalog, keys, _servers: servers })
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.live.dialect().name()
+    }
+
+    /// The keys of `facts` that the guarded query gives.
+    pub(super) fn visible(&mut self, filter: &RowFilter) -> BTreeSet<String> {
+        let dialect = self.live.dialect();
+        let filters: PredicateSet = [(facts(dialect), filter.clone())].into_iter().collect();
+        let query = "SELECT id FROM facts";
+        let guarded = match guard_sql(query, dialect, &self.catalog, &filters) {
+            Ok(guarded) => guarded,
+            // Nothing is visible, so the relation does not exist.
+            Err(refusal) if refusal.code == RefusalCode::UnknownRelation => return BTreeSet::new(),
+            Err(refusal) => panic!("{refusal}: {filters:?}"),
+        };
+        let outcome = self.runtime.block_on(self.live.run_guarded(guarded.query())).outcome;
+        let rows = outcome.unwrap_or_else(|error| panic!("{error}: {}", guarded.query().text()));
+        rows.into_iter().map(|row| row[0].trim_matches('"').to_owned()).collect()
+    }
+}
+
+fn facts(dialect: Dialect) -> RelationName {
+    RelationName { schema: schema(dialect).to_owned(), name: "facts".to_owned() }
+}
+
+fn schema(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "main",
+        Dialect::Postgresql => "public",
+        Dialect::Mysql => DEMO_SCHEMA,
+        Dialect::Mssql => panic!("no SQL Server runs here"),
+    }
+}
+
+/// The catalog as `pull` would write it on an engine: with the types declared there.
+fn catalog_text(dialect: Dialect) -> String {
+    let mut text = include_str!("../../../fixtures/policies/catalog.toml")
+        .replace("default_schema = \"main\"", &format!("default_schema = \"{}\"", schema(dialect)));
+    for column_type in ["integer", "text", "boolean", "timestamp", "date", "uuid", "bytes"] {
+        let declared = declared(column_type, dialect).to_lowercase();
+        text = text.replace(
+            &format!("type = \"{column_type}\","),
+            &format!("type = \"{column_type}\", declared = \"{declared}\","),
+        );
+    }
+    text
+}
+
+fn declared(column_type: &str, dialect: Dialect) -> &'static str {
+    match (column_type, dialect) {
+        ("integer", Dialect::Sqlite) => "INTEGER",
+        ("integer", _) => "BIGINT",
+        ("boolean", _) => "BOOLEAN",
+        ("date", _) => "DATE",
+        ("timestamp", Dialect::Mysql) => "DATETIME(6)",
+        ("timestamp", Dialect::Postgresql) => "TIMESTAMP WITHOUT TIME ZONE",
+        ("timestamp", _) => "TIMESTAMP",
+        ("uuid", Dialect::Postgresql) => "UUID",
+        ("bytes", Dialect::Postgresql) => "BYTEA",
+        ("bytes", _) => "BLOB",
+        _ => "TEXT",
+    }
+}
+
+fn quoted(name: &str, dialect: Dialect) -> String {
+    if dialect == Dialect::Mysql { format!("`{name}`") } else { format!("\"{name}\"") }
+}
+
+fn create_table(relation: &Relation, dialect: Dialect) -> String {
+    let columns: Vec<String> = relation
+        .columns
+        .iter()
+        .map(|column| {
+            let name = quoted(column.name.as_str(), dialect);
+            let null = if column.nullable { "" } else { " NOT NULL" };
+            format!("{name} {}{null}", column.declared)
+        })
+        .collect();
+    format!("CREATE TABLE {} ({})", relation.name.name, columns.join(", "))
+}
+
+/// `INSERT` of one row; `None` for a value that no engine can hold.
+fn insert(relation: &Relation, row: &Row, dialect: Dialect) -> Option<String> {
+    let values: Option<Vec<String>> = relation
+        .columns
+        .iter()
+        .map(|column| match row.get(&column.name) {
+            None => Some("NULL".to_owned()),
+            Some(Value::Long(i64::MIN)) => Some("(-9223372036854775807 - 1)".to_owned()),
+            Some(Value::Long(value)) => Some(value.to_string()),
+            Some(Value::Bool(value)) if dialect == Dialect::Postgresql => Some(value.to_string()),
+            Some(Value::Bool(value)) => Some(i64::from(*value).to_string()),
+            Some(Value::String(value)) => Some(format!("'{}'", value.replace('\'', "''"))),
+            Some(Value::Datetime(value)) => {
+                let (day, time) = civil(*value)?;
+                let date = column.column_type == ColumnType::Date;
+                Some(if date { format!("'{day}'") } else { format!("'{day} {time}'") })
+            }
+        })
+        .collect();
+    Some(format!("INSERT INTO {} VALUES ({})", relation.name.name, values?.join(", ")))
+}
