@@ -21,6 +21,7 @@ mod policy_snapshots;
 mod questions;
 mod reload;
 mod rewrite;
+mod rls;
 mod tpch;
 mod tidy;
 mod tsql;
