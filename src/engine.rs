@@ -8,7 +8,6 @@ mod demo;
 mod inspected;
 mod mssql;
 mod mysql;
-#[expect(dead_code, reason = "the engines of servers come next")]
 mod pool;
 mod postgres;
 mod sqlite;
@@ -25,7 +24,7 @@ pub use inspected::{Introspected, Power, Role};
 /// An open database.
 pub enum Engine {
     /// SQLite, embedded.
-    Sqlite(sqlite::Sqlite),
+    Sqlite(Box<sqlite::Sqlite>),
     /// PostgreSQL.
     Postgres(postgres::Postgres),
     /// MySQL and MariaDB.
@@ -163,7 +162,7 @@ impl Engine {
         match settings.engine {
             EngineKind::Sqlite => {
                 let place = Place::of(settings, folder)?;
-                Ok(Self::Sqlite(sqlite::Sqlite::open(place, settings.limits).await?))
+                Ok(Self::Sqlite(Box::new(sqlite::Sqlite::open(place, settings.limits).await?)))
             }
             EngineKind::Postgresql => Ok(Self::Postgres(postgres::Postgres::open(settings)?)),
             EngineKind::Mysql => Ok(Self::Mysql(mysql::Mysql::open(settings)?)),

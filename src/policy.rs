@@ -13,7 +13,6 @@ mod load;
 mod evaluate;
 mod lower;
 mod simplify;
-pub mod symbolic;
 mod oracle;
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ const RESTORE: Duration = Duration::from_secs(5);
 const WAKE: Duration = Duration::from_secs(1);
 
 /// A connection that lay idle for longer is closed rather than used.
-const IDLE: Duration = Duration::from_secs(300);
+const IDLE: Duration = Duration::from_mins(5);
 
 /// What a pool needs to know about a kind of server.
 pub(super) trait Server: Send + Sync + 'static {
@@ -118,6 +118,11 @@ impl Gathered {
         !self.truncated
     }
 
+    /// Whether a row did not fit.
+    pub(super) fn is_full(&self) -> bool {
+        self.truncated
+    }
+
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
@@ -184,12 +189,6 @@ impl<S: Server> Pool<S> {
             Err(_) => Err(EngineError::Timeout),
         }
     }
-
-    /// Connections that are neither idle nor used.
-    #[cfg(test)]
-    pub(super) fn permits(&self) -> &Semaphore {
-        &self.0.permits
-    }
 }
 
 impl<S: Server> Inner<S> {
@@ -230,10 +229,10 @@ impl<S: Server> Inner<S> {
     /// A connection in a transaction: an idle one that still answers, or a new one.
     async fn begun(&self) -> Result<S::Connection, EngineError> {
         while let Some(mut connection) = self.reused() {
-            match timeout(WAKE, self.server.begin(&mut connection)).await {
-                Ok(Ok(())) => return Ok(connection),
-                Ok(Err(_)) | Err(_) => tracing::debug!("an idle connection was lost"),
+            if let Ok(Ok(())) = timeout(WAKE, self.server.begin(&mut connection)).await {
+                return Ok(connection);
             }
+            tracing::debug!("an idle connection was lost");
         }
         let mut connection = self.server.connect().await?;
         self.server.begin(&mut connection).await?;

@@ -4,7 +4,6 @@ mod admit;
 mod dialect;
 mod emit;
 mod functions;
-pub mod native;
 mod print;
 mod resolve;
 mod rewrite;

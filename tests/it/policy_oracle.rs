@@ -4,7 +4,6 @@
 
 mod cases;
 mod generator;
-mod native;
 mod rows;
 mod stored;
 

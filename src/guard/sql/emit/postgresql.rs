@@ -32,15 +32,15 @@ pub(super) fn compare_columns(
     left: &Column,
     op: CmpOp,
     right: &Column,
-) -> Expr {
+) -> Emitted {
     match left.column_type {
         ColumnType::Text => {
-            binary(comparison(op), texts::exact(emit, left), texts::exact(emit, right))
+            Ok(binary(comparison(op), texts::exact(emit, left), texts::exact(emit, right)))
         }
         ColumnType::Date | ColumnType::Timestamp | ColumnType::Timestamptz => {
-            instants::compare_columns(emit, left, op, right)
+            Ok(instants::compare_columns(emit, left, op, right))
         }
-        _ => binary(comparison(op), emit.column(left), emit.column(right)),
+        _ => Ok(binary(comparison(op), emit.column(left), emit.column(right))),
     }
 }
 
@@ -75,11 +75,11 @@ pub(super) fn like(
     column: &Column,
     pattern: &[PatternElement],
     negated: bool,
-) -> Expr {
+) -> Emitted {
     if pattern.contains(&PatternElement::Char('\0')) {
-        return among(emit.column(column), Vec::new(), negated);
+        return Ok(among(emit.column(column), Vec::new(), negated));
     }
-    texts::like(emit, column, like_pattern(pattern), negated)
+    Ok(texts::like(emit, column, like_pattern(pattern), negated))
 }
 
 /// `expr IN (list)`, or `expr = member`, or what an empty list comes to: no value is in it, and every value is not.
@@ -90,8 +90,8 @@ fn among(expr: Expr, mut list: Vec<Expr>, negated: bool) -> Expr {
         (Some(only), _) if list.is_empty() => {
             binary(if negated { BinaryOp::NotEq } else { BinaryOp::Eq }, expr, only)
         }
-        (Some(member), _) => {
-            list.push(member);
+        (Some(last), _) => {
+            list.push(last);
             Expr::InList { expr: Box::new(expr), list, negated }
         }
     }

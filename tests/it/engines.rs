@@ -1,0 +1,3 @@
+//! Engines on real servers, each started by its test.
+
+mod postgresql;

@@ -1,0 +1,9 @@
+//! The PostgreSQL engine, as a caller meets it: through the guard, on a server of its own.
+
+mod faults;
+mod introspection;
+mod pull;
+mod sessions;
+mod site;
+mod stopping;
+mod values;
