@@ -120,7 +120,7 @@ pub fn unreachable(error: EngineError) -> Finding {
 
 /// What the live database says about the folder: errors first, otherwise in the order of the catalog.
 pub fn live(database: &Database, live: &Introspected) -> Vec<Finding> {
-    let mut findings = drift::check(&database.catalog, &live.catalog);
+    let mut findings = drift::check(database.settings.engine, &database.catalog, &live.catalog);
     findings.extend(filters::check(&database.settings, &database.catalog, live));
     if let Some(role) = &live.role {
         findings.extend(role.powers.iter().map(|power| {

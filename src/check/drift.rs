@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{Finding, Matter};
 use crate::catalog::{Catalog, Column, ColumnName, ForeignKey, Relation};
+use crate::policy::settings::EngineKind;
 
 /// Compares what is listed with what is there.
-pub(super) fn check(listed: &Catalog, live: &Catalog) -> Vec<Finding> {
+pub(super) fn check(engine: EngineKind, listed: &Catalog, live: &Catalog) -> Vec<Finding> {
     let mut findings = Vec::new();
     if listed.default_schema != live.default_schema {
         findings.push(Finding::of_database(Matter::DefaultSchema {
@@ -16,7 +17,9 @@ pub(super) fn check(listed: &Catalog, live: &Catalog) -> Vec<Finding> {
     }
     for relation in &listed.relations {
         match live.relation(&relation.name) {
-            Some(found) => Comparison { listed: relation, live: found }.check(&mut findings),
+            Some(found) => {
+                Comparison { engine, listed: relation, live: found }.check(&mut findings)
+            }
             None => findings.push(Finding::of_relation(&relation.name, Matter::RelationGone)),
         }
     }
@@ -30,6 +33,7 @@ pub(super) fn check(listed: &Catalog, live: &Catalog) -> Vec<Finding> {
 
 /// One relation, as it is listed and as it is.
 struct Comparison<'a> {
+    engine: EngineKind,
     listed: &'a Relation,
     live: &'a Relation,
 }
@@ -45,7 +49,7 @@ impl Comparison<'_> {
         for column in &listed.columns {
             match live.column(&column.name) {
                 Some(found) => {
-                    let matters = changes(column, found).into_iter();
+                    let matters = changes(self.engine, column, found).into_iter();
                     findings.extend(
                         matters.map(|matter| Finding::of_column(name, &column.name, matter)),
                     );
@@ -87,17 +91,20 @@ impl Comparison<'_> {
 }
 
 /// What has changed about a column that is still there.
-fn changes(listed: &Column, live: &Column) -> Vec<Matter> {
+fn changes(engine: EngineKind, listed: &Column, live: &Column) -> Vec<Matter> {
     let mut matters = Vec::new();
+    // A column whose type Cedar does not have is no attribute, so no policy can rely on it.
+    let attribute = listed.column_type.cedar().is_some();
     if listed.column_type != live.column_type {
         matters.push(Matter::ColumnType { listed: listed.column_type, live: live.column_type });
-    } else if listed.declared != live.declared && !listed.declared.is_empty() {
+    } else if listed.declared != live.declared {
+        // Emission compares a `char` otherwise than a `varchar`; lengths are all the same to it.
+        let renamed = without_lengths(&listed.declared) != without_lengths(&live.declared);
+        let relied_on = renamed && attribute && engine != EngineKind::Sqlite;
         let (listed, live) = (listed.declared.clone(), live.declared.clone());
-        matters.push(Matter::DeclaredType { listed, live });
+        matters.push(Matter::DeclaredType { listed, live, relied_on });
     }
     if listed.nullable != live.nullable {
-        // A column whose type Cedar does not have is no attribute, so no policy can rely on it.
-        let attribute = listed.column_type.cedar().is_some();
         matters.push(Matter::Nullability { nullable: live.nullable, attribute });
     }
     if listed.collation != live.collation {
@@ -105,6 +112,21 @@ fn changes(listed: &Column, live: &Column) -> Vec<Matter> {
         matters.push(Matter::Collation { listed, live });
     }
     matters
+}
+
+/// A declared type without what stands in parentheses, in lower case.
+fn without_lengths(declared: &str) -> String {
+    let mut depth = 0_usize;
+    let mut kept = String::new();
+    for c in declared.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            c if depth == 0 => kept.extend(c.to_lowercase()),
+            _ => {}
+        }
+    }
+    kept.trim_end().to_owned()
 }
 
 /// Keys in any order, which is what they are declared in.

@@ -56,13 +56,15 @@ pub enum Matter {
         /// In the database.
         live: ColumnType,
     },
-    /// A column is declared otherwise, and of the same type for the guard.
-    #[error("the column is declared `{live}`, and `catalog.toml` says `{listed}`")]
+    /// A column is declared otherwise, and of the same type for policies.
+    #[error("the column is declared `{live}`, and `catalog.toml` says {}", declared(listed))]
     DeclaredType {
         /// In `catalog.toml`.
         listed: String,
         /// In the database.
         live: String,
+        /// Whether filters are written by it: more than a length has changed, on an engine whose texts differ by it.
+        relied_on: bool,
     },
     /// A column that could hold NULL cannot any more, or the other way: the attribute is then required, not optional.
     #[error("{}", nullability(*nullable))]
@@ -182,6 +184,7 @@ impl Matter {
             | Self::RelationGone
             | Self::ColumnGone
             | Self::ColumnType { .. }
+            | Self::DeclaredType { relied_on: true, .. }
             | Self::Nullability { attribute: true, .. }
             | Self::Collation { .. }
             | Self::PrimaryKey { .. }
@@ -190,7 +193,7 @@ impl Matter {
             | Self::RelationNew
             | Self::Kind { .. }
             | Self::ColumnNew
-            | Self::DeclaredType { .. }
+            | Self::DeclaredType { relied_on: false, .. }
             | Self::Nullability { attribute: false, .. }
             | Self::ColumnOrder
             | Self::UniqueKeys
@@ -285,6 +288,10 @@ fn unreachable_hint(error: EngineError) -> Option<&'static str> {
             Some("the role must be able to read the server's own catalogue; see the log")
         }
     }
+}
+
+fn declared(listed: &str) -> String {
+    if listed.is_empty() { "nothing".to_owned() } else { format!("`{listed}`") }
 }
 
 fn nullability(nullable: bool) -> &'static str {

@@ -154,9 +154,19 @@ fn drift_is_found() {
             &["error type_changed public.projects.budget"],
         ),
         (
-            "declared otherwise",
-            |live| column(live, 0, "name").declared = "character varying(90)".to_owned(),
+            "another length",
+            |live| column(live, 0, "name").declared = "Character Varying(90)".to_owned(),
             &["warning declared_type_changed public.projects.name"],
+        ),
+        (
+            "padded, which is the same type for policies",
+            |live| column(live, 0, "name").declared = "character(80)".to_owned(),
+            &["error declared_type_changed public.projects.name"],
+        ),
+        (
+            "declared otherwise, of a column that policies cannot read",
+            |live| column(live, 0, "budget").declared = "decimal".to_owned(),
+            &["warning declared_type_changed public.projects.budget"],
         ),
         (
             "NULL where there was none",
@@ -201,6 +211,19 @@ fn drift_is_found() {
     ];
     for (name, change, expected) in cases {
         assert_eq!(found(change), *expected, "{name}");
+    }
+}
+
+/// Embedded, nothing is written by the declared type; on a server, a catalog that leaves it out cannot be relied on.
+#[test]
+fn declared_types_matter_on_servers() {
+    let undeclared = CATALOG.replace("declared = \"character varying(80)\", ", "");
+    for (engine, severity) in
+        [("sqlite", "warning"), ("postgresql", "error"), ("mysql", "error"), ("sqlserver", "error")]
+    {
+        let database = database(&SETTINGS.replace("postgresql", engine), &undeclared);
+        let findings = shown(&live(&database, &introspected(CATALOG)));
+        assert_eq!(findings, [format!("{severity} declared_type_changed public.projects.name")]);
     }
 }
 
