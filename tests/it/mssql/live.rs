@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dialektai::engine::{Cell, Engine, EngineError};
-use dialektai::guard::sql::{Dialect, SelectSql, guard_sql};
+use dialektai::guard::sql::{Dialect, MSSQL_SESSION, SelectSql, guard_sql};
 use dialektai::identity::Principal;
 use dialektai::policy::settings::Settings;
 use dialektai::policy::{Database, Sources};
@@ -42,9 +42,9 @@ impl Server {
     async fn connect(&self, database: &str) -> Connection {
         let config = Config::from_jdbc_string(&self.url(database)).unwrap();
         let stream = TcpStream::connect(config.get_addr()).await.unwrap();
-        let mut connection = Client::connect(config, stream.compat_write()).await.unwrap();
-        execute(&mut connection, "SET LANGUAGE us_english; SET DATEFORMAT ymd; SET ARITHABORT ON")
-            .await;
+        let mut connection =
+            Box::pin(Client::connect(config, stream.compat_write())).await.unwrap();
+        execute(&mut connection, &MSSQL_SESSION.join("; ")).await;
         connection
     }
 

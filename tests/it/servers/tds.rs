@@ -221,7 +221,7 @@ impl Session {
                     return Err(Over);
                 }
                 Step::Pause(pause) => pause,
-                Step::Hang => Duration::from_secs(3_600),
+                Step::Hang => Duration::from_hours(1),
             };
             wire::write_packets(writer, &pending, size, false).await?;
             pending.clear();
