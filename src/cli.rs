@@ -9,6 +9,7 @@ mod keys;
 mod output;
 mod pull;
 mod query;
+mod rls;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -70,6 +71,12 @@ enum Command {
     },
     /// Compares folders with their live databases, and says what is amiss.
     Check(check::CheckArgs),
+    /// Prints the policies as row-level security of the database itself, to review; needs no live database.
+    Rls {
+        /// The folder's name.
+        #[arg(value_name = "DATABASE")]
+        database: DatabaseId,
+    },
     /// Makes, lists and revokes API keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -144,6 +151,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failed> {
         Command::Serve(args) => serve::run(&policies, &store, args.listen).await,
         Command::Pull { database } => pull::run(&policies, &database).await,
         Command::Check(args) => check::run(&policies, args).await,
+        Command::Rls { database } => rls::run(&policies, &database),
         Command::Keys(command) => keys::run(&store, command).await,
         Command::Ask(args) => ask::run(&policies, args).await,
         Command::Guard(args) => guard::run(&policies, args).await,
@@ -156,7 +164,8 @@ impl Command {
     fn serves(&self) -> bool {
         match self {
             Self::Demo(_) | Self::Serve(_) => true,
-            Self::Pull { .. }
+            Self::Rls { .. }
+            | Self::Pull { .. }
             | Self::Check(_)
             | Self::Keys(_)
             | Self::Ask(_)
@@ -170,7 +179,11 @@ impl Command {
             Self::Check(args) => args.format,
             Self::Ask(args) => args.caller.format,
             Self::Guard(args) | Self::Query(args) => args.caller.format,
-            Self::Demo(_) | Self::Serve(_) | Self::Pull { .. } | Self::Keys(_) => Format::Text,
+            Self::Demo(_)
+            | Self::Serve(_)
+            | Self::Pull { .. }
+            | Self::Rls { .. }
+            | Self::Keys(_) => Format::Text,
         }
     }
 }

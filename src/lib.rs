@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod predicate;
 pub mod policy;
 pub mod guard;
+pub mod rls;
 #[cfg(feature = "server")]
 pub mod engine;
 #[cfg(feature = "server")]

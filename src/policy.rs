@@ -13,6 +13,7 @@ mod load;
 mod evaluate;
 mod lower;
 mod simplify;
+pub mod symbolic;
 mod oracle;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod admit;
 mod dialect;
 mod emit;
 mod functions;
+pub mod native;
 mod print;
 mod resolve;
 mod rewrite;

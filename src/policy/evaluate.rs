@@ -147,7 +147,7 @@ impl Rules {
         self.all.add(policy.clone()).map_err(|error| error.to_string())
     }
 
-    fn place(&self, id: &PolicyId) -> usize {
+    pub(super) fn place(&self, id: &PolicyId) -> usize {
         self.places.get(id).copied().unwrap_or(usize::MAX)
     }
 }

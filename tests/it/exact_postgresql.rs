@@ -43,7 +43,7 @@ columns = [
 ]
 "#;
 
-const SCHEMA: &str = r#"
+const SCHEMA: &str = "
 CREATE SCHEMA extra;
 CREATE EXTENSION citext SCHEMA extra;
 CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
@@ -57,7 +57,7 @@ CREATE TABLE t (
     domain_folded email, mood mood, token uuid, small smallint, middle integer, large bigint,
     at timestamptz, local timestamp, day date
 );
-"#;
+";
 
 /// Texts that some collation or type takes for each other.
 const TEXTS: [&str; 14] =
@@ -262,9 +262,9 @@ fn prepare(query: &SelectSql) -> (String, String) {
             ("timestamptz", format!("to_timestamp({seconds}) + interval '{rest} milliseconds'"))
         }
     });
-    let (types, arguments): (Vec<&str>, Vec<String>) = typed.unzip();
+    let (declared, arguments): (Vec<&str>, Vec<String>) = typed.unzip();
     let list = |items: String| if items.is_empty() { items } else { format!("({items})") };
-    let prepare = format!("PREPARE guarded{} AS {}", list(types.join(", ")), query.text());
+    let prepare = format!("PREPARE guarded{} AS {}", list(declared.join(", ")), query.text());
     (prepare, format!("EXECUTE guarded{}", list(arguments.join(", "))))
 }
 

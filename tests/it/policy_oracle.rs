@@ -4,6 +4,7 @@
 
 mod cases;
 mod generator;
+mod native;
 mod rows;
 mod stored;
 

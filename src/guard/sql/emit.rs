@@ -25,6 +25,15 @@ pub(super) enum Values<'a> {
     Bound(&'a mut Vec<Value>),
     /// As literals, for people.
     Written,
+    /// As literals, in the conditions of native policies; but some stand for settings of the session.
+    Native(&'a Given),
+}
+
+/// What is not read from the relation in a native policy, and what is written in its place.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub(super) columns: Vec<(ColumnName, Expr)>,
+    pub(super) values: Vec<(Value, Expr)>,
 }
 
 /// Emits predicates over one relation occurrence.
@@ -104,7 +113,9 @@ impl Emit<'_, '_> {
                 let (left, right) = (self.known(left)?, self.known(right)?);
                 match self.dialect {
                     Dialect::Sqlite => sqlite::compare_columns(self, &left, *op, &right),
-                    Dialect::Postgresql => postgresql::compare_columns(self, &left, *op, &right),
+                    Dialect::Postgresql => {
+                        Ok(postgresql::compare_columns(self, &left, *op, &right))
+                    }
                     Dialect::Mysql => mysql::compare_columns(self, &left, *op, &right),
                     Dialect::Mssql => mssql::compare_columns(self, &left, *op, &right),
                 }
@@ -122,7 +133,7 @@ impl Emit<'_, '_> {
                 let column = self.known(column)?;
                 match self.dialect {
                     Dialect::Sqlite => sqlite::like(self, &column, pattern, *negated),
-                    Dialect::Postgresql => postgresql::like(self, &column, pattern, *negated),
+                    Dialect::Postgresql => Ok(postgresql::like(self, &column, pattern, *negated)),
                     Dialect::Mysql => mysql::like(self, &column, pattern, *negated),
                     Dialect::Mssql => mssql::like(self, &column, pattern, *negated),
                 }
@@ -150,6 +161,11 @@ impl Emit<'_, '_> {
     }
 
     fn column(&self, column: &Column) -> Expr {
+        if let Values::Native(given) = &self.values
+            && let Some((_, expr)) = given.columns.iter().find(|(name, _)| name == &column.name)
+        {
+            return expr.clone();
+        }
         let name = Name::new(column.name.as_str());
         Expr::Column(self.qualifier.cloned().into_iter().chain([name]).collect())
     }
@@ -169,13 +185,21 @@ impl Emit<'_, '_> {
                     Dialect::Sqlite | Dialect::Mysql | Dialect::Mssql => Expr::Bind(bind),
                 }
             }
-            Values::Written => match self.dialect {
-                Dialect::Sqlite => sqlite::written(value),
-                Dialect::Postgresql => postgresql::written(value),
-                Dialect::Mysql => mysql::written(value),
-                Dialect::Mssql => mssql::written(value),
-            },
+            Values::Native(given) => {
+                let given = given.values.iter().find(|(symbol, _)| symbol == value);
+                given.map_or_else(|| written(self.dialect, value), |(_, expr)| expr.clone())
+            }
+            Values::Written => written(self.dialect, value),
         }
+    }
+}
+
+fn written(dialect: Dialect, value: &Value) -> Expr {
+    match dialect {
+        Dialect::Sqlite => sqlite::written(value),
+        Dialect::Postgresql => postgresql::written(value),
+        Dialect::Mysql => mysql::written(value),
+        Dialect::Mssql => mssql::written(value),
     }
 }
 

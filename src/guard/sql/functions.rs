@@ -318,8 +318,42 @@ mod tests {
             "row_to_json",
             "json_populate_record",
             "xpath",
+            "host_name",
+            "suser_sname",
+            "suser_sid",
+            "original_login",
+            "session_context",
+            "context_info",
+            "object_definition",
+            "object_id",
+            "object_name",
+            "col_name",
+            "db_name",
+            "ident_current",
+            "scope_identity",
+            "newid",
+            "newsequentialid",
+            "rand",
+            "replicate",
+            "space",
+            "openjson",
+            "openquery",
+            "openrowset",
+            "opendatasource",
+            "string_split",
+            "xp_cmdshell",
+            "sp_executesql",
+            "has_perms_by_name",
+            "connectionproperty",
+            "serverproperty",
+            "current_user",
+            "user_name",
+            "app_name",
+            "fn_get_sql",
+            "checksum",
+            "compress",
         ];
-        for dialect in [Dialect::Sqlite, Dialect::Postgresql] {
+        for dialect in [Dialect::Sqlite, Dialect::Postgresql, Dialect::Mssql] {
             for name in refused {
                 assert!(lookup(name, dialect).is_none(), "{name} is allowed on {}", dialect.name());
             }
@@ -328,7 +362,7 @@ mod tests {
 
     #[test]
     fn names_are_listed_once() {
-        for rules in [sqlite::RULES, postgresql::RULES] {
+        for rules in [sqlite::RULES, postgresql::RULES, mssql::RULES] {
             let mut names: Vec<&str> = rules.iter().map(|rule| rule.name).collect();
             names.sort_unstable();
             let listed = names.len();

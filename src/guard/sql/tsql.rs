@@ -12,8 +12,8 @@ mod words;
 use super::functions;
 use super::tree::{
     Alias, Arguments, BinaryOp, Body, Distinct, Expr, Factor, Frame, FrameUnits, FromItem,
-    Function, GroupItem, Join, JoinConstraint, JoinKind, LikeKind, Literal, OrderItem, Over, Query,
-    Select, SelectItem, SetOp, Truth, UnaryOp, WindowSpec, With,
+    Function, GroupItem, Join, JoinConstraint, JoinKind, LikeKind, Literal, Name, OrderItem, Over,
+    Query, Select, SelectItem, SetOp, Truth, UnaryOp, WindowSpec, With,
 };
 use crate::guard::Refusal;
 pub(super) use words::{check_alias, check_name, is_reserved};
@@ -113,8 +113,44 @@ fn ctes(With { recursive, ctes }: &With) -> Checked {
     for cte in ctes {
         absent(cte.materialized.is_some(), "MATERIALIZED", "leave the word out")?;
         query(&cte.query, Place::Nested)?;
+        if let Body::Set { right, .. } = &cte.query.body {
+            let limited = reads(right, &cte.name) && holds_top(right);
+            absent(
+                limited,
+                "TOP, or an expression that may fail, in a WITH query that reads itself over a table",
+                "read the table in a WITH query of its own, and compute nothing in the recursion",
+            )?;
+        }
     }
     Ok(())
+}
+
+/// Whether the recursive part of a CTE reads it: it may do so in its own FROM clause only.
+fn reads(body: &Body, cte: &Name) -> bool {
+    let Body::Select(select) = body else { return false };
+    factors(&select.from).any(|factor| {
+        matches!(factor, Factor::Named { name, .. }
+            if matches!(name.as_slice(), [name] if name.as_str().eq_ignore_ascii_case(cte.as_str())))
+    })
+}
+
+/// Whether a TOP stands in a FROM clause: SQL Server has none in the recursive part of a CTE (message 460 and its kin),
+/// and the guard's fence is one.
+fn holds_top(body: &Body) -> bool {
+    let Body::Select(select) = body else { return false };
+    factors(&select.from).any(|factor| match factor {
+        Factor::Derived { query, .. } => query.limit.is_some() || holds_top(&query.body),
+        Factor::Named { .. }
+        | Factor::Occurrence { .. }
+        | Factor::Base { .. }
+        | Factor::Nested { .. } => false,
+    })
+}
+
+fn factors(from: &[FromItem]) -> impl Iterator<Item = &Factor> {
+    from.iter().flat_map(|item| {
+        std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation))
+    })
 }
 
 fn arm(body: &Body) -> Checked {

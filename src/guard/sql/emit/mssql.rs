@@ -261,6 +261,35 @@ pub(super) fn written(value: &Value) -> Expr {
 mod tests {
     use super::*;
 
+    /// How SQL Server compares: the shorter text is padded with spaces.
+    fn padded_equal(left: &str, right: &str) -> bool {
+        let (left, right): (Vec<char>, Vec<char>) =
+            (left.chars().collect(), right.chars().collect());
+        let at = |text: &[char], index: usize| text.get(index).copied().unwrap_or(' ');
+        (0..left.len().max(right.len())).all(|index| at(&left, index) == at(&right, index))
+    }
+
+    /// The argument of the module's documentation, tried on every pair of short texts of the letters that could break it.
+    #[test]
+    fn a_marked_end_takes_the_padding_away() {
+        let mut texts = vec![String::new()];
+        for length in 0..3 {
+            let longer: Vec<String> = texts
+                .iter()
+                .filter(|text| text.chars().count() == length)
+                .flat_map(|text| ['a', ' ', '.', '\0', '\u{a0}'].map(|c| format!("{text}{c}")))
+                .collect();
+            texts.extend(longer);
+        }
+        assert!(padded_equal("a", "a  "), "without the mark they would be equal");
+        for left in &texts {
+            for right in &texts {
+                let marked = padded_equal(&format!("{left}."), &format!("{right}."));
+                assert_eq!(marked, left == right, "{left:?} {right:?}");
+            }
+        }
+    }
+
     #[test]
     fn patterns_escape_what_like_reads_and_end() {
         let pattern: Vec<PatternElement> =

@@ -32,15 +32,15 @@ pub(super) fn compare_columns(
     left: &Column,
     op: CmpOp,
     right: &Column,
-) -> Emitted {
+) -> Expr {
     match left.column_type {
         ColumnType::Text => {
-            Ok(binary(comparison(op), texts::exact(emit, left), texts::exact(emit, right)))
+            binary(comparison(op), texts::exact(emit, left), texts::exact(emit, right))
         }
         ColumnType::Date | ColumnType::Timestamp | ColumnType::Timestamptz => {
-            Ok(instants::compare_columns(emit, left, op, right))
+            instants::compare_columns(emit, left, op, right)
         }
-        _ => Ok(binary(comparison(op), emit.column(left), emit.column(right))),
+        _ => binary(comparison(op), emit.column(left), emit.column(right)),
     }
 }
 
@@ -75,11 +75,11 @@ pub(super) fn like(
     column: &Column,
     pattern: &[PatternElement],
     negated: bool,
-) -> Emitted {
+) -> Expr {
     if pattern.contains(&PatternElement::Char('\0')) {
-        return Ok(among(emit.column(column), Vec::new(), negated));
+        return among(emit.column(column), Vec::new(), negated);
     }
-    Ok(texts::like(emit, column, like_pattern(pattern), negated))
+    texts::like(emit, column, like_pattern(pattern), negated)
 }
 
 /// `expr IN (list)`, or `expr = member`, or what an empty list comes to: no value is in it, and every value is not.
@@ -90,8 +90,8 @@ fn among(expr: Expr, mut list: Vec<Expr>, negated: bool) -> Expr {
         (Some(only), _) if list.is_empty() => {
             binary(if negated { BinaryOp::NotEq } else { BinaryOp::Eq }, expr, only)
         }
-        (Some(last), _) => {
-            list.push(last);
+        (Some(member), _) => {
+            list.push(member);
             Expr::InList { expr: Box::new(expr), list, negated }
         }
     }

@@ -103,7 +103,7 @@ fn finite(emit: &Emit<'_, '_>, column: &Column) -> Expr {
 
 /// The instant as a value of the column's type, whatever the session's time zone.
 fn constant(emit: &mut Emit<'_, '_>, column: &Column, at: i64) -> Expr {
-    if matches!(emit.values, Values::Written) {
+    if !matches!(emit.values, Values::Bound(_)) {
         let (day, time, era) = written(at);
         return match column.column_type {
             ColumnType::Date => typed("DATE", format!("{day}{era}")),
