@@ -60,7 +60,7 @@ const PLAIN_KEYWORDS: [&str; 26] = [
 /// They decide how a text is read (`QUOTED_IDENTIFIER`: what a double quote begins), what a comparison gives
 /// (`ANSI_NULLS`, `CONCAT_NULL_YIELDS_NULL`: the guard's own filters rely on both), what an error is (`ARITHABORT`,
 /// `ANSI_WARNINGS`, `XACT_ABORT`), and how `'2024-01-31'` becomes a date (`LANGUAGE`, `DATEFORMAT`: of the orders that
-/// SQL Server knows, `mdy`, that of us_english, is one that reads it as year, month, day for every date type).
+/// SQL Server knows, `mdy`, that of `us_english`, is one that reads it as year, month, day for every date type).
 /// <https://learn.microsoft.com/en-us/sql/t-sql/statements/set-statements-transact-sql>
 pub const MSSQL_SESSION: [&str; 16] = [
     "SET ANSI_NULLS ON",

@@ -117,7 +117,7 @@ impl Emit<'_, '_> {
                         Ok(postgresql::compare_columns(self, &left, *op, &right))
                     }
                     Dialect::Mysql => mysql::compare_columns(self, &left, *op, &right),
-                    Dialect::Mssql => mssql::compare_columns(self, &left, *op, &right),
+                    Dialect::Mssql => Ok(mssql::compare_columns(self, &left, *op, &right)),
                 }
             }
             Predicate::In { column, values, negated } => {
@@ -126,7 +126,7 @@ impl Emit<'_, '_> {
                     Dialect::Sqlite => sqlite::is_in(self, &column, values, *negated),
                     Dialect::Postgresql => postgresql::is_in(self, &column, values, *negated),
                     Dialect::Mysql => mysql::is_in(self, &column, values, *negated),
-                    Dialect::Mssql => mssql::is_in(self, &column, values, *negated),
+                    Dialect::Mssql => Ok(mssql::is_in(self, &column, values, *negated)),
                 }
             }
             Predicate::Like { column, pattern, negated } => {

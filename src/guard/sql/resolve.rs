@@ -136,7 +136,7 @@ impl Resolver<'_> {
 
     /// The columns of a set operation are named by its left side.
     fn set_columns(
-        &self,
+        &mut self,
         mut left: Vec<ScopeColumn>,
         right: &[ScopeColumn],
     ) -> Resolved<Vec<ScopeColumn>> {
@@ -154,6 +154,10 @@ impl Resolver<'_> {
             }
             left.analysis.grown |= right.analysis.grown;
             left.analysis.fails = left.analysis.fails.or(right.analysis.fails).or(fails);
+            if self.dialect == Dialect::Mssql {
+                // It converts the values of one side to the type of the other, whoever reads them.
+                self.note(Place::Output, &left.analysis);
+            }
         }
         Ok(left)
     }

@@ -94,7 +94,7 @@ fn query(query: &Query, place: Place) -> Checked {
             arm(body)?;
         }
         Body::Query(_) => {
-            unsupported("parentheses around a whole query", "write the query without them")?
+            unsupported("parentheses around a whole query", "write the query without them")?;
         }
         Body::Values(_) => unsupported(
             "VALUES as a query",
@@ -371,9 +371,9 @@ fn value(expr: &Expr) -> Checked {
         Expr::Case { operand, branches, otherwise } => {
             for (test, result) in branches {
                 if operand.is_some() {
-                    value(test)?
+                    value(test)?;
                 } else {
-                    condition(test)?
+                    condition(test)?;
                 }
                 value(result)?;
             }

@@ -111,7 +111,7 @@ impl Admit {
         }
     }
 
-    /// `CONVERT(type, x)` is a cast; with a style, or as TRY_CONVERT, it is more.
+    /// `CONVERT(type, x)` is a cast; with a style, or as `TRY_CONVERT`, it is more.
     pub(super) fn convert(
         &mut self,
         expr: &ast::Expr,

@@ -180,9 +180,9 @@ pub(super) fn compare_columns(
     left: &Column,
     op: CmpOp,
     right: &Column,
-) -> Emitted {
+) -> Expr {
     let operands = (operand(left, emit.column(left)), operand(right, emit.column(right)));
-    Ok(binary(comparison(op), operands.0, operands.1))
+    binary(comparison(op), operands.0, operands.1)
 }
 
 pub(super) fn is_in(
@@ -190,7 +190,7 @@ pub(super) fn is_in(
     column: &Column,
     values: &[Value],
     negated: bool,
-) -> Emitted {
+) -> Expr {
     let subject = emit.column(column);
     let among = |expr: Expr, list: Vec<Expr>, negated: bool| Expr::InList {
         expr: Box::new(expr),
@@ -200,13 +200,13 @@ pub(super) fn is_in(
     let loose: Option<Vec<Expr>> =
         values.iter().map(|value| loose_value(emit, column, value)).collect();
     match (loose, kind(column)) {
-        (Some(loose), Comparison::Uuid) => Ok(among(subject, loose, negated)),
+        (Some(loose), Comparison::Uuid) => among(subject, loose, negated),
         (loose, _) => {
             let list = values.iter().map(|value| exact_value(emit, column, value)).collect();
             let exact = among(operand(column, subject.clone()), list, negated);
             match loose.filter(|_| !negated) {
-                Some(loose) => Ok(and(among(subject, loose, false), exact)),
-                None => Ok(exact),
+                Some(loose) => and(among(subject, loose, false), exact),
+                None => exact,
             }
         }
     }

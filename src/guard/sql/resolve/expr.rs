@@ -265,7 +265,8 @@ impl Resolver<'_> {
         let fails = match (aggregates && self.nesting == 0, self.dialect) {
             (false, _) => fails,
             // SQL Server computes scalars where it likes, also the arguments of what folds rows.
-            (true, Dialect::Mssql) => inherited,
+            (true, Dialect::Mssql) if rule.aggregates(args) => inherited,
+            (true, Dialect::Mssql) => fails,
             (true, Dialect::Sqlite | Dialect::Postgresql | Dialect::Mysql) => None,
         };
         Ok(Analysis { fails, ..call })

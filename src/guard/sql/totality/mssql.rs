@@ -132,7 +132,7 @@ pub(super) fn cast_fails(operand: &Expr, kind: Kind, to: SqlType) -> Option<&'st
     (!fits).then_some("a value may not fit the type it is cast to")
 }
 
-/// Why CONVERT with a style may fail. TRY_CONVERT and TRY_CAST give NULL instead.
+/// Why CONVERT with a style may fail. `TRY_CONVERT` and `TRY_CAST` give NULL instead.
 pub(super) fn convert_fails(
     operand: &Expr,
     kind: Kind,
@@ -188,6 +188,17 @@ pub(super) fn call(rule: &Rule, args: &Arguments, parts: &[Analysis]) -> Analysi
                 if text.len() <= MAX_PATTERN);
             let start = args.get(2).is_none() || is_whole(args.get(2));
             judged(usual.kind, unless(constant && start && is_text(kind(1))))
+        }
+        "lag" | "lead" => {
+            let offset = args.get(1).is_none() || is_whole(args.get(1));
+            let default = args.get(2).is_none_or(is_null)
+                || isnull_fails(args.get(2), kind(0), kind(2)).is_none();
+            judged(kind(0), unless(offset && default))
+        }
+        "ntile" => judged(usual.kind, unless(is_whole(args.first()))),
+        "percentile_cont" | "percentile_disc" => {
+            let constant = matches!(args.first(), Some(Expr::Literal(Literal::Number(_))));
+            judged(usual.kind, unless(constant))
         }
         "floor" | "ceiling" => {
             judged(kind(0), unless(matches!(kind(0), Kind::Known(T::Integer | T::Float))))

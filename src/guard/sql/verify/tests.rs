@@ -114,3 +114,36 @@ fn what_is_not_behind_its_filter_is_refused() {
     let own = "WITH t AS (SELECT * FROM t) SELECT * FROM t";
     assert!(!verdict(own, &[82], Dialect::Postgresql));
 }
+
+#[test]
+fn transact_sql_is_seen_too() {
+    let seen = |text: &str| verdict(text, &[82, 7], Dialect::Mssql);
+    let fenced =
+        "(SELECT TOP (9223372036854775807) base.id FROM main.t AS base WHERE base.tenant = @P1)";
+    let applied = "(SELECT TOP (1) u.tenant AS n FROM main.u AS u \
+                   WHERE (u.tenant = @P1 OR u.tenant = @P2) AND u.tenant = t.id ORDER BY u.tenant)";
+    for text in [
+        "SELECT TOP (5) WITH TIES id FROM main.t AS t WHERE tenant = @P1 ORDER BY id".to_owned(),
+        "SELECT id FROM main.t AS t WHERE tenant = @P1 ORDER BY id OFFSET 1 ROWS FETCH NEXT 2 ROWS ONLY"
+            .to_owned(),
+        format!("SELECT t.id, p.n FROM {fenced} AS t CROSS APPLY {applied} AS p"),
+        format!("SELECT t.id, p.n FROM {fenced} AS t OUTER APPLY {applied} AS p"),
+        "WITH c AS (SELECT t.id FROM main.t AS t WHERE t.tenant = @P1) SELECT id FROM c".to_owned(),
+    ] {
+        assert!(seen(&text), "{text}");
+    }
+    for text in [
+        "SELECT TOP (5) id FROM main.t AS t ORDER BY id".to_owned(),
+        "SELECT id FROM main.t AS t WHERE tenant = @P2".to_owned(),
+        format!(
+            "SELECT t.id, p.n FROM {fenced} AS t CROSS APPLY (SELECT u.tenant AS n FROM main.u AS u) AS p"
+        ),
+        format!(
+            "SELECT t.id, p.n FROM main.t AS t CROSS APPLY {applied} AS p WHERE t.tenant = @P1"
+        ),
+        "SELECT id FROM main.t AS t WHERE tenant = @P1 OPTION (RECOMPILE) SELECT 1".to_owned(),
+        "SELECT code FROM main.shared SHUTDOWN".to_owned(),
+    ] {
+        assert!(!seen(&text), "{text}");
+    }
+}
