@@ -1,5 +1,7 @@
 //! `dialektai check`, as CI runs it.
 
+mod servers;
+
 use std::path::Path;
 
 use serde_json::Value as Json;

@@ -1,6 +1,7 @@
 //! Databases that are not there, or do not fit, and come back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
@@ -112,6 +113,55 @@ async fn a_database_that_is_down_while_the_folder_is_read_stays() {
     assert_eq!(case.entry("acme").await["status"], "ok");
     std::fs::rename(&aside, &file).unwrap();
     assert_eq!(case.titles("acme").await.status, StatusCode::OK);
+}
+
+/// Many requests at once for a server that takes connections and says nothing: each is turned away in time, and they
+/// share one look at it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_look_is_for_everybody() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&looks);
+    let silence = tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::Relaxed);
+            open.push(stream);
+        }
+    });
+    let case = Arc::new(Case::new().await);
+    let folder = case.database("silent");
+    std::fs::create_dir(&folder).unwrap();
+    for name in ["catalog.toml", "tenant.cedar"] {
+        std::fs::copy(case.database("open").join(name), folder.join(name)).unwrap();
+    }
+    let settings = format!(
+        "engine = \"postgresql\"\nurl = \"postgres://app@127.0.0.1:{port}/app?sslmode=disable\"\n\
+         requires_organization_scoping = false\n[limits]\nmilliseconds = 300\n"
+    );
+    std::fs::write(folder.join("database.toml"), settings).unwrap();
+    case.app.service.reload().await.unwrap();
+    let started = Instant::now();
+    let mut requests = tokio::task::JoinSet::new();
+    for path in [case::MESSAGE, case::QUERY, "/api/v1/guard"].repeat(15) {
+        let case = Arc::clone(&case);
+        requests.spawn(async move {
+            let started = Instant::now();
+            let reply = case.send(case.request(path), &case::body_for(path, "silent")).await;
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}: {}", reply.json);
+            started.elapsed()
+        });
+    }
+    for elapsed in requests.join_all().await {
+        assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
+    }
+    assert_eq!(case.entry("silent").await["problem"], "unreachable");
+    // One at first, and one for each pause that has passed since.
+    let allowed = 3 + usize::try_from(started.elapsed().as_millis() / 500).unwrap();
+    let looks = looks.load(Ordering::Relaxed);
+    assert!((1..=allowed).contains(&looks), "{looks} looks, and at most {allowed} were due");
+    silence.abort();
 }
 
 /// Many requests at once for a database that is down: each is answered in time.
