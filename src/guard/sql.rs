@@ -20,6 +20,7 @@ use crate::catalog::Catalog;
 use crate::predicate::{PredicateSet, Value};
 
 use super::{Guarded, Refusal, RefusalCode};
+use print::Text;
 use rewrite::{Reader, Rewrite};
 use text::Author;
 
@@ -45,12 +46,13 @@ impl SelectSql {
         self.dialect
     }
 
-    /// What runs: `?1` on SQLite, `$1` on PostgreSQL, numbered in the order of the binds.
+    /// What runs: `?1` on SQLite, `$1` on PostgreSQL, `@P1` on SQL Server, numbered in the order of the binds; `?` on
+    /// MySQL.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The values of the placeholders.
+    /// The values of the placeholders; on MySQL one for each, in the order of the text.
     pub fn binds(&self) -> &[Value] {
         &self.binds
     }
@@ -86,7 +88,7 @@ fn rewrite(
     catalog: &Catalog,
     filters: &PredicateSet,
 ) -> Result<SelectSql, Refusal> {
-    let parsed = text::parse(query, dialect, Author::Proposal)?;
+    let parsed = text::parse(query, dialect)?;
     let mut resolved = admit::admit(&parsed, dialect, Author::Proposal)?;
     let hazard = resolve::resolve(&mut resolved, dialect, catalog, filters)?;
     let mut readable = resolved.clone();
@@ -95,24 +97,42 @@ fn rewrite(
     let mut binds = Vec::new();
     rewrite(Reader::Engine(&mut binds)).query(&mut resolved)?;
     rewrite(Reader::People).query(&mut readable)?;
-    let text = print::print(&resolved, dialect, None)?;
-    read_back(&text, &resolved, dialect)?;
-    verify::verify(&text, &binds, dialect, catalog, filters)?;
-    let readable = print::print(&readable, dialect, Some(&catalog.default_schema))?;
-    Ok(SelectSql { dialect, text, binds, readable, fence: hazard })
+    let printed = print::print(&resolved, dialect, None)?;
+    read_back(&printed, &resolved, dialect)?;
+    let binds = in_order(binds, &printed.placeholders, dialect)?;
+    verify::verify(&printed.text, &binds, dialect, catalog, filters)?;
+    let readable = print::print(&readable, dialect, Some(&catalog.default_schema))?.text;
+    Ok(SelectSql { dialect, text: printed.text, binds, readable, fence: hazard })
 }
 
 // INVARIANT (only printed text runs): the text, read again, must give the very tree that was filtered. This catches
 // what the parser or the printer might get wrong about each other (rules H1 to H26).
-fn read_back(text: &str, printed: &tree::Query, dialect: Dialect) -> Result<(), Refusal> {
-    let mismatch = || {
-        Refusal::new(
-            RefusalCode::RoundTrip,
-            "the rewritten query does not read back as itself",
-            "rephrase the query; this is worth a report",
-        )
-    };
-    let parsed = text::parse(text, dialect, Author::Guard).map_err(|_| mismatch())?;
+fn read_back(printed: &Text, tree: &tree::Query, dialect: Dialect) -> Result<(), Refusal> {
+    let parsed = text::parse_printed(&printed.text, dialect, &printed.placeholders);
+    let parsed = parsed.map_err(|_| mismatch())?;
     let admitted = admit::admit(&parsed, dialect, Author::Guard).map_err(|_| mismatch())?;
-    if &admitted == printed { Ok(()) } else { Err(mismatch()) }
+    if &admitted == tree { Ok(()) } else { Err(mismatch()) }
+}
+
+/// The binds as the placeholders ask for them: MySQL's have no numbers, so each gets a value of its own.
+fn in_order(
+    binds: Vec<Value>,
+    placeholders: &[usize],
+    dialect: Dialect,
+) -> Result<Vec<Value>, Refusal> {
+    match dialect {
+        Dialect::Sqlite | Dialect::Postgresql | Dialect::Mssql => Ok(binds),
+        Dialect::Mysql => {
+            let value = |number: &usize| binds.get(number.checked_sub(1)?).cloned();
+            placeholders.iter().map(|number| value(number).ok_or_else(mismatch)).collect()
+        }
+    }
+}
+
+fn mismatch() -> Refusal {
+    Refusal::new(
+        RefusalCode::RoundTrip,
+        "the rewritten query does not read back as itself",
+        "rephrase the query; this is worth a report",
+    )
 }

@@ -135,7 +135,9 @@ impl Writer<'_, '_> {
         let (name, label_name) = (self.identifier(&name), self.identifier(label_name));
         let conditions = self.conditions(selection, !join.is_empty());
         // On SQL Server no value is less than every other, so that it comes last.
-        let nulls = if nullable && self.dialect != Dialect::Mssql { " NULLS LAST" } else { "" };
+        // In descending order they come last by themselves where there are no words for it.
+        let words = matches!(self.dialect, Dialect::Sqlite | Dialect::Postgresql);
+        let nulls = if nullable && words { " NULLS LAST" } else { "" };
         format!(
             "SELECT {label}, {value} AS {name} FROM {from}{join}{conditions} GROUP BY {keys} \
              ORDER BY {name} DESC{nulls}, {label_name}"
@@ -289,7 +291,13 @@ impl Writer<'_, '_> {
                     }
                     ""
                 }
-                (true, Dialect::Sqlite | Dialect::Postgresql | Dialect::Mysql) => " NULLS LAST",
+                (true, Dialect::Mysql) => {
+                    if !order.descending {
+                        keys.push(format!("{name} IS NULL"));
+                    }
+                    ""
+                }
+                (true, Dialect::Sqlite | Dialect::Postgresql) => " NULLS LAST",
             };
             keys.push(format!("{name}{direction}{nulls}"));
         }

@@ -5,7 +5,7 @@ use crate::guard::sql::Dialect;
 
 /// An identifier, bare where every dialect reads it as itself.
 pub(super) fn identifier(name: &str, dialect: Dialect) -> String {
-    if dialect == Dialect::Mssql {
+    if matches!(dialect, Dialect::Mysql | Dialect::Mssql) {
         return dialect.quoted(name);
     }
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -18,10 +18,13 @@ pub(super) fn identifier(name: &str, dialect: Dialect) -> String {
 }
 
 /// A constant. INVARIANT (quoting): text from a question enters SQL here and in no other place, with every quote
-/// doubled; numbers were checked to be digits.
+/// doubled, and on MySQL every backslash; numbers were checked to be digits.
 pub(super) fn literal(literal: &Literal, dialect: Dialect) -> String {
     match (literal, dialect) {
         (Literal::Number(digits), _) => digits.clone(),
+        (Literal::Text(text), Dialect::Mysql) => {
+            format!("'{}'", text.replace('\'', "''").replace('\\', "\\\\"))
+        }
         (Literal::Text(text), _) => {
             // SQL Server would put a plain text into the code page of its database first.
             let national = dialect == Dialect::Mssql && !text.is_ascii();
@@ -191,6 +194,17 @@ mod tests {
         {
             assert_eq!(literal(&Literal::Text(text.to_owned()), Dialect::Sqlite), expected);
         }
+    }
+
+    #[test]
+    fn mysql_has_its_own_quotes() {
+        for (name, expected) in
+            [("projects", "projects"), ("dual", "`dual`"), ("a`b", "`a``b`"), ("a\"b", "`a\"b`")]
+        {
+            assert_eq!(identifier(name, Dialect::Mysql), expected);
+        }
+        let hostile = Literal::Text("\\' OR 1".to_owned());
+        assert_eq!(literal(&hostile, Dialect::Mysql), "'\\\\'' OR 1'");
     }
 
     #[test]

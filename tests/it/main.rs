@@ -16,6 +16,7 @@ mod engine;
 mod engines;
 mod exact_postgresql;
 mod http;
+mod mariadb;
 mod mssql;
 mod policy_oracle;
 mod policy_snapshots;

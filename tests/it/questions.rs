@@ -69,6 +69,16 @@ pub(crate) fn questions() -> Vec<String> {
     questions
 }
 
+/// What the questions of the fixtures become on a dialect.
+pub(crate) fn proposals(dialect: Dialect) -> Vec<String> {
+    let questions = questions().into_iter();
+    let proposed = questions.filter_map(|question| match ask(&question, dialect) {
+        Understanding::Query(proposal) => Some(proposal.text),
+        Understanding::NotUnderstood { .. } => None,
+    });
+    proposed.collect()
+}
+
 #[test]
 fn understanding() {
     insta::glob!("../../fixtures", "questions/*.txt", check);
@@ -89,7 +99,7 @@ fn check(path: &Path) {
                 assert!(!refuses, "guessed at {line:?}: {}", proposal.text);
                 assert_quoted(&proposal.text);
                 writeln!(output, "    {}", proposal.text).unwrap();
-                for dialect in [Dialect::Postgresql, Dialect::Mssql] {
+                for dialect in [Dialect::Postgresql, Dialect::Mysql, Dialect::Mssql] {
                     if let Understanding::Query(other) = ask(line, dialect)
                         && other.text != proposal.text
                     {
@@ -250,7 +260,7 @@ fn outside_quotes(text: &str) -> String {
         match open {
             Some(quote) if c == quote => open = None,
             Some(_) => {}
-            None if c == '\'' || c == '"' => open = Some(c),
+            None if c == '\'' || c == '"' || c == '`' => open = Some(c),
             None => outside.push(c),
         }
     }
@@ -341,7 +351,7 @@ fn hostile_questions_neither_panic_nor_escape_their_quotes() {
     }
     let mut understood = 0;
     for question in &hostile {
-        for dialect in [Dialect::Sqlite, Dialect::Postgresql] {
+        for dialect in [Dialect::Sqlite, Dialect::Postgresql, Dialect::Mysql] {
             let Understanding::Query(proposal) = ask(question, dialect) else { continue };
             understood += 1;
             assert_quoted(&proposal.text);

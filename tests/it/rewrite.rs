@@ -33,6 +33,17 @@ pub(crate) fn database(dialect: Dialect) -> Database {
         }
         settings = settings.replace("engine = \"sqlite\"", "engine = \"sqlserver\"");
     }
+    if dialect == Dialect::Mysql {
+        catalog = catalog.replace("default_schema = \"main\"", "default_schema = \"demo\"");
+        settings = settings.replace("engine = \"sqlite\"", "engine = \"mysql\"");
+        // As in schema.mysql.sql.
+        let collated = |line: &str| {
+            let text = line.contains("type = \"text\"");
+            let collation = ", collation = \"utf8mb4_general_ci\" },";
+            if text { line.replace(" },", collation) } else { line.to_owned() }
+        };
+        catalog = catalog.lines().map(collated).collect::<Vec<_>>().join("\n");
+    }
     let policies =
         ["shared.cedar", "tenant.cedar"].map(|name| (name.to_owned(), read(name))).to_vec();
     Database::from_sources("demo".parse().unwrap(), &Sources { settings, catalog, policies })
@@ -93,9 +104,23 @@ fn sqlserver_rewritings() {
 }
 
 #[test]
+fn mysql_rewritings() {
+    insta::glob!("../../fixtures/sql/mysql/ok", "*.sql", |path| {
+        check(path, Dialect::Mysql, &world::principal(82, None), "");
+    });
+}
+
+#[test]
 fn sqlserver_refusals() {
     insta::glob!("../../fixtures/sql/sqlserver/refused", "*.sql", |path| {
         check(path, Dialect::Mssql, &world::principal(82, None), "");
+    });
+}
+
+#[test]
+fn mysql_refusals() {
+    insta::glob!("../../fixtures/sql/mysql/refused", "*.sql", |path| {
+        check(path, Dialect::Mysql, &world::principal(82, None), "");
     });
 }
 

@@ -6,6 +6,7 @@
 mod call;
 mod expr;
 mod mssql;
+mod mysql;
 mod select;
 
 use sqlparser::ast;
@@ -114,12 +115,16 @@ impl Admit {
         if let Some(ast::Fetch { with_ties, percent, quantity }) = fetch {
             absent(*percent, "FETCH PERCENT", "fetch a number of rows")?;
             absent(limit.is_some(), "both LIMIT and FETCH", "use one of them")?;
-            absent(self.dialect == Dialect::Sqlite, "FETCH", "use LIMIT")?;
+            let fetch = !matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql);
+            absent(!fetch, "FETCH", "use LIMIT")?;
             let quantity = match quantity {
                 Some(quantity) => self.expr(quantity)?,
                 None => Expr::Literal(super::tree::Literal::Number("1".to_owned())),
             };
             if *with_ties { fetch_with_ties = Some(quantity) } else { limit = Some(quantity) }
+        }
+        if self.dialect == Dialect::Mysql {
+            mysql::check_bounds(limit.as_ref(), offset.as_ref())?;
         }
         Ok(Query { with, body, order_by, limit, offset, fetch_with_ties })
     }
@@ -133,6 +138,8 @@ impl Admit {
     fn cte(&mut self, cte: &ast::Cte) -> Admitted<Cte> {
         let ast::Cte { alias, query, from, materialized, closing_paren_token: _ } = cte;
         absent(from.is_some(), "WITH ... FROM", REMOVE)?;
+        let hint = materialized.is_some() && self.dialect == Dialect::Mysql;
+        absent(hint, "MATERIALIZED", REMOVE)?;
         let super::tree::Alias { name, columns } = self.alias(alias)?;
         let materialized = materialized.as_ref().map(|materialized| match materialized {
             ast::CteAsMaterialized::Materialized => true,
@@ -199,14 +206,16 @@ impl Admit {
             .map(|row| row.content.iter().map(|value| self.expr(value)).collect())
             .collect::<Result<Vec<Vec<Expr>>, _>>()?;
         absent(rows.iter().any(Vec::is_empty), "an empty VALUES row", REMOVE)?;
+        // MySQL writes VALUES ROW(..), MariaDB VALUES (..).
+        absent(self.dialect == Dialect::Mysql, "VALUES", "use SELECT ... UNION ALL SELECT ...")?;
         Ok(Body::Values(rows))
     }
 
     /// `TABLE t` is `SELECT * FROM t` (rule A1).
     fn table_command(&mut self, table: &ast::Table) -> Admitted<Body> {
         let ast::Table { table_name, schema_name } = table;
-        let unknown = matches!(self.dialect, Dialect::Sqlite | Dialect::Mssql);
-        absent(unknown, "TABLE", "use SELECT * FROM")?;
+        let known = matches!(self.dialect, Dialect::Postgresql);
+        absent(!known, "TABLE", "use SELECT * FROM")?;
         let Some(name) = table_name else { return unsupported("TABLE without a name", REMOVE) };
         let parts = schema_name.iter().chain([name]);
         let name = parts.map(|part| self.name(part)).collect::<Result<_, _>>()?;
@@ -246,6 +255,8 @@ impl Admit {
                 return unsupported("ORDER BY ... USING", "use ASC or DESC");
             }
         };
+        let nulls = nulls_first.is_some() && self.dialect == Dialect::Mysql;
+        absent(nulls, "NULLS FIRST or LAST", "order by `column IS NULL` first")?;
         Ok(OrderItem { expr: self.expr(expr)?, descending, nulls_first: *nulls_first })
     }
 
@@ -305,11 +316,19 @@ impl Admit {
         }
         let text = match quote_style {
             None => self.dialect.fold(value),
+            Some('\'' | '"') if self.dialect == Dialect::Mysql => {
+                return unsupported("a text for a name", "quote names with backticks");
+            }
             Some(open) => {
                 let close = if *open == '[' { ']' } else { *open };
                 unquote(value, close)?
             }
         };
+        self.named(text)
+    }
+
+    /// A name that every engine keeps whole.
+    fn named(&self, text: String) -> Admitted<Name> {
         let longest = self.dialect.max_name_bytes();
         if text.is_empty() || text.len() > longest || text.chars().any(char::is_control) {
             return Err(Refusal::new(
@@ -321,6 +340,16 @@ impl Admit {
             ));
         }
         Ok(Name(text))
+    }
+}
+
+impl Admit {
+    /// Decodes the inside of a literal as the dialect reads it.
+    fn text(&self, raw: &str, quote: char) -> Admitted<String> {
+        match self.dialect {
+            Dialect::Sqlite | Dialect::Postgresql | Dialect::Mssql => unquote(raw, quote),
+            Dialect::Mysql => mysql::unescape(raw, quote),
+        }
     }
 }
 

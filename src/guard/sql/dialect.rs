@@ -20,10 +20,10 @@ pub enum Dialect {
 /// The `sql_mode` that MySQL texts are printed for, set and verified when a connection is opened; compare it as a set,
 /// since servers list modes in an order of their own (<https://mariadb.com/kb/en/sql-mode/>).
 ///
-/// Under it a backslash in a literal is a backslash, `||` and `"` never occur in what is printed, a division by zero is
-/// NULL without a warning, and a column that its group does not determine is an error. Proposals are read as MySQL's
-/// default mode reads them, with backslash escapes, and printed for this one.
-pub const MYSQL_SQL_MODE: &str = "ONLY_FULL_GROUP_BY,NO_BACKSLASH_ESCAPES,STRICT_TRANS_TABLES";
+/// Literals are printed with every quote and every backslash doubled: under `NO_BACKSLASH_ESCAPES` they would end at
+/// the same place and only hold other values (rule H7). A division by zero is NULL without a warning, `||` is never
+/// printed, and a column that its group does not determine is an error.
+pub const MYSQL_SQL_MODE: &str = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES";
 
 /// Keywords of the parser that no engine reserves and that people name columns after: printed bare.
 const PLAIN_KEYWORDS: [&str; 26] = [
@@ -81,6 +81,58 @@ pub const MSSQL_SESSION: [&str; 16] = [
     "SET FMTONLY OFF",
 ];
 
+/// Words that MySQL or MariaDB reserve and that the parser does not know, sorted.
+const MYSQL_RESERVED: [&str; 48] = [
+    "accessible",
+    "day_hour",
+    "day_microsecond",
+    "day_minute",
+    "day_second",
+    "delete_domain_id",
+    "do_domain_ids",
+    "dual",
+    "enclosed",
+    "exit",
+    "hour_microsecond",
+    "hour_minute",
+    "hour_second",
+    "ignore_domain_ids",
+    "infile",
+    "int1",
+    "int3",
+    "io_after_gtids",
+    "io_before_gtids",
+    "iterate",
+    "leave",
+    "library",
+    "linear",
+    "loop",
+    "manual",
+    "master_bind",
+    "master_demote_to_replica",
+    "master_demote_to_slave",
+    "master_ssl_verify_server_cert",
+    "middleint",
+    "minute_microsecond",
+    "minute_second",
+    "optionally",
+    "outfile",
+    "page_checksum",
+    "parse_vcol_expr",
+    "ref_system_id",
+    "repeat",
+    "resignal",
+    "second_microsecond",
+    "signal",
+    "sql_cache",
+    "ssl",
+    "starting",
+    "undo",
+    "utc_date",
+    "varcharacter",
+    "year_month",
+];
+
 impl Dialect {
     /// The dialect's name in answers.
     pub fn name(self) -> &'static str {
@@ -122,16 +174,17 @@ impl Dialect {
         }
     }
 
-    /// The placeholder of bind `number`, counted from 1.
+    /// The placeholder of bind `number`, counted from 1. MySQL's have no numbers: the printer keeps them.
     pub(super) fn placeholder(self, number: usize) -> String {
         match self {
-            Self::Sqlite | Self::Mysql => format!("?{number}"),
+            Self::Sqlite => format!("?{number}"),
+            Self::Mysql => "?".to_owned(),
             Self::Postgresql => format!("${number}"),
             Self::Mssql => format!("@P{number}"),
         }
     }
 
-    /// The number of a placeholder that `placeholder` wrote.
+    /// The number of a placeholder that `placeholder` wrote, and that `text` has numbered where the dialect does not.
     pub(super) fn read_placeholder(self, text: &str) -> Option<usize> {
         let digits = match self {
             Self::Sqlite | Self::Mysql => text.strip_prefix('?'),
@@ -150,7 +203,11 @@ impl Dialect {
         let shape = name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit());
         let upper = name.to_ascii_uppercase();
         let keyword = ALL_KEYWORDS.binary_search(&upper.as_str()).is_ok();
-        let reserved = self == Self::Mssql && tsql::is_reserved(name);
+        let reserved = match self {
+            Self::Mssql => tsql::is_reserved(name),
+            Self::Mysql => MYSQL_RESERVED.binary_search(&name).is_ok() || name.starts_with("utc_"),
+            Self::Sqlite | Self::Postgresql => false,
+        };
         shape && !reserved && (!keyword || PLAIN_KEYWORDS.contains(&upper.as_str()))
     }
 }
@@ -178,6 +235,10 @@ mod tests {
             "a$",
         ] {
             assert!(!Dialect::Sqlite.is_plain_name(name), "{name}");
+        }
+        assert!(MYSQL_RESERVED.is_sorted());
+        for name in ["dual", "utc_timestamp", "rank", "groups", "year_month", "a$"] {
+            assert!(!Dialect::Mysql.is_plain_name(name), "{name}");
         }
         assert!(Dialect::Sqlite.is_plain_name("AlbumId"));
         assert!(

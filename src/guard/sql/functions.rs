@@ -24,6 +24,9 @@ pub(super) struct Rule {
     /// Why a call may fail, depending on the values it is given; `None` for a total function.
     pub(super) fails: Option<&'static str>,
     pub(super) returns: Returns,
+    /// What it takes without a conversion that may fail, the last one again and again; empty where the analysis need
+    /// not ask.
+    pub(super) takes: &'static [Take],
     /// Whether the result may be longer than the arguments, so that repeated use reaches an engine's size limit.
     pub(super) grows: bool,
     check: Check,
@@ -54,7 +57,19 @@ pub(super) enum Returns {
     Of(ColumnType),
     /// The type of the first argument.
     First,
+    /// The type that all arguments from this place on have.
+    Common(usize),
     Unknown,
+}
+
+/// An argument that needs no conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Take {
+    Any,
+    Number,
+    Date,
+    /// What compares with the first argument.
+    Alike,
 }
 
 /// What an argument must look like.
@@ -63,11 +78,18 @@ enum Check {
     None,
     /// The first argument is one of PostgreSQL's date fields, as a literal: then no value can make the call fail.
     DateField,
+    /// The first argument is a unit, such as MySQL's DAY.
+    Unit,
+    /// The second argument is MySQL's INTERVAL.
+    Interval,
     /// The first argument is a format literal whose widths are plain and short, so that it cannot fill memory.
     ShortFormat,
 }
 
 const MANY: usize = 100;
+
+/// MySQL's, whose separator is kept as a second argument.
+pub(super) const GROUP_CONCAT: &str = "group_concat";
 
 const fn rule(
     name: &'static str,
@@ -76,7 +98,17 @@ const fn rule(
     max_args: usize,
     returns: Returns,
 ) -> Rule {
-    Rule { name, kind, min_args, max_args, fails: None, returns, grows: false, check: Check::None }
+    Rule {
+        name,
+        kind,
+        min_args,
+        max_args,
+        fails: None,
+        returns,
+        takes: &[],
+        grows: false,
+        check: Check::None,
+    }
 }
 
 const fn scalar(name: &'static str, min_args: usize, max_args: usize, returns: Returns) -> Rule {
@@ -97,6 +129,11 @@ impl Rule {
         self
     }
 
+    const fn takes(mut self, takes: &'static [Take]) -> Self {
+        self.takes = takes;
+        self
+    }
+
     const fn grows(mut self) -> Self {
         self.grows = true;
         self
@@ -105,6 +142,11 @@ impl Rule {
     const fn check(mut self, check: Check) -> Self {
         self.check = check;
         self
+    }
+
+    /// Whether the first argument is a word and not a value.
+    pub(super) fn takes_unit(&self) -> bool {
+        self.check == Check::Unit
     }
 
     /// Refuses a call with a wrong number or a wrong form of arguments.
@@ -126,6 +168,16 @@ impl Rule {
             Check::DateField => Err(Refusal::unsupported(
                 format_args!("`{}` with this field", self.name),
                 "name the field as a literal: 'year', 'quarter', 'month', 'week', 'day', 'hour' or 'minute'",
+            )),
+            Check::Unit if matches!(args.first(), Some(Expr::Niladic(_))) => Ok(()),
+            Check::Unit => Err(Refusal::unsupported(
+                format_args!("`{}` without a unit", self.name),
+                "write DAY, HOUR, MINUTE, SECOND, WEEK, MONTH, QUARTER or YEAR first",
+            )),
+            Check::Interval if matches!(args.get(1), Some(Expr::Interval { .. })) => Ok(()),
+            Check::Interval => Err(Refusal::unsupported(
+                format_args!("`{}` without an INTERVAL", self.name),
+                "write INTERVAL 3 DAY second",
             )),
             Check::ShortFormat if first.is_some_and(is_short_format) => Ok(()),
             Check::ShortFormat => Err(Refusal::unsupported(
@@ -211,7 +263,15 @@ pub(super) fn niladic(name: &str, dialect: Dialect) -> Option<&'static str> {
         Dialect::Postgresql => {
             &["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"]
         }
-        Dialect::Mysql => &["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"],
+        Dialect::Mysql => &[
+            "CURRENT_DATE",
+            "CURRENT_TIME",
+            "CURRENT_TIMESTAMP",
+            "LOCALTIMESTAMP",
+            "UTC_DATE",
+            "UTC_TIME",
+            "UTC_TIMESTAMP",
+        ],
         Dialect::Mssql => &["CURRENT_TIMESTAMP"],
     };
     names.iter().copied().find(|known| known.eq_ignore_ascii_case(name))
@@ -352,8 +412,32 @@ mod tests {
             "fn_get_sql",
             "checksum",
             "compress",
+            "sleep",
+            "benchmark",
+            "load_file",
+            "get_lock",
+            "release_lock",
+            "is_free_lock",
+            "last_insert_id",
+            "uuid",
+            "user",
+            "session_user",
+            "database",
+            "schema",
+            "connection_id",
+            "found_rows",
+            "row_count",
+            "extractvalue",
+            "updatexml",
+            "name_const",
+            "master_pos_wait",
+            "sys_eval",
+            "lastval",
+            "setval",
+            "sysdate",
+            "values",
         ];
-        for dialect in [Dialect::Sqlite, Dialect::Postgresql, Dialect::Mssql] {
+        for dialect in [Dialect::Sqlite, Dialect::Postgresql, Dialect::Mysql, Dialect::Mssql] {
             for name in refused {
                 assert!(lookup(name, dialect).is_none(), "{name} is allowed on {}", dialect.name());
             }
@@ -362,7 +446,7 @@ mod tests {
 
     #[test]
     fn names_are_listed_once() {
-        for rules in [sqlite::RULES, postgresql::RULES, mssql::RULES] {
+        for rules in [sqlite::RULES, postgresql::RULES, mysql::RULES, mssql::RULES] {
             let mut names: Vec<&str> = rules.iter().map(|rule| rule.name).collect();
             names.sort_unstable();
             let listed = names.len();

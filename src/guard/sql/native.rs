@@ -69,7 +69,7 @@ pub fn condition(
     }
     let qualifier = (dialect == Dialect::Mssql).then_some(&row);
     let mut emit = Emit { dialect, relation, qualifier, values: Values::Native(&given) };
-    expression(&emit.predicate(predicate)?, dialect)
+    expression(&emit.predicate(predicate)?, dialect).map(|printed| printed.text)
 }
 
 /// A setting as SQL Server's predicate functions read it.
@@ -87,7 +87,7 @@ pub fn session_context(setting: &Setting) -> String {
 ///
 /// None of names that a catalog holds; a name that cannot be printed.
 pub fn quoted(dialect: Dialect, name: &str) -> Result<String, Refusal> {
-    expression(&Expr::Column(vec![Name::new(name)]), dialect)
+    expression(&Expr::Column(vec![Name::new(name)]), dialect).map(|printed| printed.text)
 }
 
 /// Whether the setting's column or constant is in the predicate.

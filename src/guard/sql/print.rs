@@ -5,6 +5,7 @@
 //! in parentheses, so that no engine's precedence matters.
 
 mod expr;
+mod window;
 
 use super::tree::{
     Alias, Body, Cte, Distinct, Expr, Factor, FromItem, GroupItem, Join, JoinConstraint, JoinKind,
@@ -13,23 +14,32 @@ use super::tree::{
 use super::{Dialect, tsql};
 use crate::guard::{Refusal, RefusalCode};
 
+/// A printed query.
+pub(super) struct Text {
+    pub(super) text: String,
+    /// The numbers of the placeholders, in the order of the text.
+    pub(super) placeholders: Vec<usize>,
+}
+
 /// Prints a rewritten query.
 pub(super) fn print(
     query: &Query,
     dialect: Dialect,
     default_schema: Option<&str>,
-) -> Result<String, Refusal> {
+) -> Result<Text, Refusal> {
     if dialect == Dialect::Mssql {
         tsql::check(query)?;
     }
-    let mut printer = Printer { dialect, default_schema, text: String::new() };
+    let text = Text { text: String::new(), placeholders: Vec::new() };
+    let mut printer = Printer { dialect, default_schema, text };
     printer.query(query)?;
     Ok(printer.text)
 }
 
 /// Prints an expression alone, as it stands in a query that an engine gets.
-pub(super) fn expression(expr: &Expr, dialect: Dialect) -> Result<String, Refusal> {
-    let mut printer = Printer { dialect, default_schema: None, text: String::new() };
+pub(super) fn expression(expr: &Expr, dialect: Dialect) -> Result<Text, Refusal> {
+    let text = Text { text: String::new(), placeholders: Vec::new() };
+    let mut printer = Printer { dialect, default_schema: None, text };
     printer.expr(expr)?;
     Ok(printer.text)
 }
@@ -38,14 +48,14 @@ struct Printer<'a> {
     dialect: Dialect,
     /// The schema that is left out, for people; an engine gets every relation qualified.
     default_schema: Option<&'a str>,
-    text: String,
+    text: Text,
 }
 
 type Printed = Result<(), Refusal>;
 
 impl Printer<'_> {
     fn push(&mut self, text: &str) {
-        self.text.push_str(text);
+        self.text.text.push_str(text);
     }
 
     /// Prints items with `, ` between them.
@@ -171,11 +181,11 @@ impl Printer<'_> {
         }
     }
 
-    /// INTERSECT binds tighter on PostgreSQL and SQL Server, where parentheses say so; SQLite reads from left to right.
+    /// INTERSECT binds tighter everywhere but on SQLite, which reads from left to right; parentheses say so.
     fn left_arm(&mut self, op: SetOp, left: &Body) -> Printed {
         let looser = op == SetOp::Intersect
             && matches!(left, Body::Set { op, .. } if *op != SetOp::Intersect);
-        self.arm(left, looser && matches!(self.dialect, Dialect::Postgresql | Dialect::Mssql))
+        self.arm(left, looser && self.dialect != Dialect::Sqlite)
     }
 
     fn arm(&mut self, arm: &Body, parentheses: bool) -> Printed {
@@ -269,6 +279,11 @@ impl Printer<'_> {
     fn group_item(&mut self, item: &GroupItem) -> Printed {
         let (word, sets) = match item {
             GroupItem::Expr(expr) => return self.expr(expr),
+            GroupItem::Rollup(sets) if self.dialect == Dialect::Mysql => {
+                self.list(sets, |printer, set| printer.list(set, Self::expr))?;
+                self.push(" WITH ROLLUP");
+                return Ok(());
+            }
             GroupItem::Rollup(sets) => ("ROLLUP", sets),
             GroupItem::Cube(sets) => ("CUBE", sets),
             GroupItem::GroupingSets(sets) => ("GROUPING SETS", sets),

@@ -7,8 +7,8 @@ mod expr;
 mod from;
 
 use super::Dialect;
-use super::scope::{self, Binding, CteBinding, Scope, ScopeColumn};
-use super::totality::{Analysis, Kind, derived_name};
+use super::scope::{self, Binding, CteBinding, Found, Scope, ScopeColumn};
+use super::totality::{Analysis, derived_name};
 use super::tree::{
     Body, Cte, Distinct, Expr, GroupItem, Name, OrderItem, Query, Select, SelectItem, With,
 };
@@ -39,6 +39,7 @@ pub(super) fn resolve(
         nesting: 0,
         hazard: None,
         innermost: None,
+        renamed: Vec::new(),
     };
     resolver.query(query)?;
     Ok(resolver.hazard)
@@ -57,6 +58,8 @@ struct Resolver<'a> {
     hazard: Option<&'static str>,
     /// The innermost scope, counted from the outside, of the columns seen since an aggregate began.
     innermost: Option<usize>,
+    /// See [`Resolver::renamed`], of the SELECT at hand.
+    renamed: Vec<Name>,
 }
 
 type Resolved<T> = Result<T, Refusal>;
@@ -91,6 +94,18 @@ impl Resolver<'_> {
         self.nesting += 1;
         let columns = self.query(query);
         self.nesting -= 1;
+        columns
+    }
+
+    /// A query in FROM or WITH. On MySQL it sees nothing of the query around it: MariaDB has it so, and MySQL since 8.0.14
+    /// otherwise.
+    fn closed(&mut self, query: &mut Query) -> Resolved<Vec<ScopeColumn>> {
+        if self.dialect != Dialect::Mysql {
+            return self.nested(query);
+        }
+        let (scopes, innermost) = (std::mem::take(&mut self.scopes), self.innermost.take());
+        let columns = self.nested(query);
+        (self.scopes, self.innermost) = (scopes, innermost);
         columns
     }
 
@@ -149,9 +164,7 @@ impl Resolver<'_> {
         }
         for (left, right) in left.iter_mut().zip(right) {
             let fails = self.dialect.comparison_fails(&left.analysis, &right.analysis);
-            if left.analysis.kind != right.analysis.kind {
-                left.analysis.kind = Kind::Unknown;
-            }
+            left.analysis.kind = left.analysis.kind.joined(right.analysis.kind);
             left.analysis.grown |= right.analysis.grown;
             left.analysis.fails = left.analysis.fails.or(right.analysis.fails).or(fails);
             if self.dialect == Dialect::Mssql {
@@ -183,6 +196,10 @@ impl Resolver<'_> {
         // SQLite looks a name up in the whole list whether or not RECURSIVE is written (rules A3, A5). SQL Server sees
         // the name itself and those before it; what it makes of a later one is not certain, so that is refused.
         let whole_list = *recursive || matches!(self.dialect, Dialect::Sqlite | Dialect::Mssql);
+        if *recursive && self.dialect == Dialect::Mysql {
+            // What comes round is fitted to the types of the first arm, with an error or a warning.
+            self.hazard = self.hazard.or(Some("a recursive query may cut its values"));
+        }
         let first = self.ctes.len();
         let forward: Vec<Name> = ctes.iter().map(|cte| cte.name.clone()).collect();
         if whole_list {
@@ -191,7 +208,9 @@ impl Resolver<'_> {
             );
         }
         for (index, cte) in ctes.iter_mut().enumerate() {
-            if forward.iter().take(index).any(|earlier| self.same(earlier, &cte.name)) {
+            let similar =
+                |earlier: &Name| self.dialect.similar_table(earlier.as_str(), cte.name.as_str());
+            if forward.iter().take(index).any(similar) {
                 return Err(Refusal::new(
                     RefusalCode::Ambiguous,
                     format!("WITH defines `{}` twice", cte.name.as_str()),
@@ -215,6 +234,8 @@ impl Resolver<'_> {
     /// right arm may read.
     fn cte(&mut self, cte: &mut Cte, own: Option<usize>) -> Resolved<Vec<ScopeColumn>> {
         let Cte { name, columns: names, materialized: _, query } = cte;
+        let outside = (self.dialect == Dialect::Mysql)
+            .then(|| (std::mem::take(&mut self.scopes), self.innermost.take()));
         self.nesting += 1;
         let mut columns = match (&mut query.body, own) {
             (Body::Set { left, right, .. }, Some(own)) if query.with.is_none() => {
@@ -237,6 +258,9 @@ impl Resolver<'_> {
             _ => self.query(query)?,
         };
         self.nesting -= 1;
+        if let Some((scopes, innermost)) = outside {
+            (self.scopes, self.innermost) = (scopes, innermost);
+        }
         scope::rename_all(&mut columns, names, name)?;
         if self.dialect == Dialect::Mssql {
             scope::all_named(&columns, names.len())?;
@@ -267,6 +291,8 @@ impl Resolver<'_> {
         let scope = self.from(from)?;
         self.scopes.push(scope);
         let columns = self.items(items)?;
+        let renamed = self.renamed(items);
+        let renamed = std::mem::replace(&mut self.renamed, renamed);
         // SQLite lets every clause name a result column, PostgreSQL only a whole ORDER BY, GROUP BY or ON term.
         let aliases = if self.dialect == Dialect::Sqlite { columns.as_slice() } else { &[] };
         if let Some(filter) = filter {
@@ -283,6 +309,7 @@ impl Resolver<'_> {
             }
         }
         if let Some(having) = having {
+            let aliases = if self.dialect == Dialect::Mysql { &columns } else { aliases };
             self.condition(having, aliases)?;
         }
         for (_, window) in windows {
@@ -297,7 +324,26 @@ impl Resolver<'_> {
             self.order_item(item, &columns)?;
         }
         self.scopes.pop();
+        self.renamed = renamed;
         Ok(columns)
+    }
+
+    /// The names of result columns that are not the column that their name is in the FROM clause. MySQL lets GROUP BY,
+    /// HAVING and ORDER BY name both, and which one is meant depends on the clause.
+    fn renamed(&self, items: &[SelectItem]) -> Vec<Name> {
+        let (Some(scope), Dialect::Mysql) = (self.scopes.last(), self.dialect) else {
+            return Vec::new();
+        };
+        let other = |item: &SelectItem| {
+            let SelectItem::Expr { expr, alias } = item else { return None };
+            let name = alias.clone().or_else(|| derived_name(expr, self.dialect))?;
+            let Ok(Found::Column { parts, analysis: _ }) = scope.column(&name, self.dialect) else {
+                return Some(name);
+            };
+            let same = matches!(expr, Expr::Column(own) if *own == parts || *own == self.spelled(parts, 0));
+            (!same).then_some(name)
+        };
+        items.iter().filter_map(other).collect()
     }
 
     fn condition(&mut self, condition: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<()> {
@@ -312,7 +358,8 @@ impl Resolver<'_> {
         // On SQL Server only ORDER BY sees the result columns.
         let bare = matches!(expr, Expr::Column(parts) if parts.len() == 1)
             && self.dialect != Dialect::Mssql;
-        let aliases = if bare || self.dialect == Dialect::Sqlite { columns } else { &[] };
+        let any = matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql);
+        let aliases = if bare || any { columns } else { &[] };
         self.expr(expr, aliases, Place::Output).map(drop)
     }
 
@@ -328,8 +375,8 @@ impl Resolver<'_> {
             }
             return Ok(());
         }
-        let aliases = if self.dialect == Dialect::Sqlite { columns } else { &[] };
-        self.expr(&mut item.expr, aliases, Place::Output).map(drop)
+        let any = matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql);
+        self.expr(&mut item.expr, if any { columns } else { &[] }, Place::Output).map(drop)
     }
 
     fn items(&mut self, items: &mut [SelectItem]) -> Resolved<Vec<ScopeColumn>> {

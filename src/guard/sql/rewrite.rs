@@ -271,7 +271,8 @@ impl Rewrite<'_, '_> {
             | Expr::Cast { expr, to: _ }
             | Expr::Convert { expr, to: _, style: _, safe: _ }
             | Expr::Extract { field: _, expr }
-            | Expr::Collate { expr, collation: _ } => self.expr(expr),
+            | Expr::Collate { expr, collation: _ }
+            | Expr::Interval { value: expr, unit: _ } => self.expr(expr),
             Expr::Binary { op: _, left, right }
             | Expr::Distinct { left, right, negated: _ }
             | Expr::AtTimeZone { expr: left, zone: right }

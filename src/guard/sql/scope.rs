@@ -70,6 +70,24 @@ impl Dialect {
             Self::Sqlite | Self::Mysql | Self::Mssql => left.eq_ignore_ascii_case(right),
         }
     }
+
+    /// Whether two folded names are the same schema, table, alias or CTE. MySQL tells their case apart or not, by the
+    /// setting `lower_case_table_names`: names that differ in case only are refused where they meet, see
+    /// [`Dialect::similar_table`].
+    pub(super) fn same_table(self, left: &str, right: &str) -> bool {
+        match self {
+            Self::Mysql => left == right,
+            Self::Sqlite | Self::Postgresql | Self::Mssql => self.same_name(left, right),
+        }
+    }
+
+    /// Whether two folded names are the same table on some server.
+    pub(super) fn similar_table(self, left: &str, right: &str) -> bool {
+        match self {
+            Self::Mysql => left.to_lowercase() == right.to_lowercase(),
+            Self::Sqlite | Self::Postgresql | Self::Mssql => self.same_name(left, right),
+        }
+    }
 }
 
 /// The base relation that a name means, if the caller may read it at all.
@@ -86,8 +104,8 @@ pub(super) fn relation<'a>(
         _ => return Err(unknown_relation(name)),
     };
     let named = |relation: &&Relation| {
-        dialect.same_name(&relation.name.schema, schema)
-            && dialect.same_name(&relation.name.name, table)
+        dialect.same_table(&relation.name.schema, schema)
+            && dialect.same_table(&relation.name.name, table)
     };
     // Where the catalog tells names apart that `same_name` does not, the very name is meant.
     let very = |relation: &&Relation| {
@@ -121,7 +139,7 @@ impl Scope {
     /// Adds a binding, whose name must be new here: engines differ on what a repeated one means.
     pub(super) fn add(&mut self, binding: Binding, dialect: Dialect) -> Result<(), Refusal> {
         if let Some(name) = &binding.name
-            && self.binding(name, dialect).is_some()
+            && self.similar_binding(name, dialect).is_some()
         {
             return Err(Refusal::new(
                 RefusalCode::Ambiguous,
@@ -138,7 +156,17 @@ impl Scope {
             binding
                 .name
                 .as_ref()
-                .is_some_and(|bound| dialect.same_name(bound.as_str(), name.as_str()))
+                .is_some_and(|bound| dialect.same_table(bound.as_str(), name.as_str()))
+        })
+    }
+
+    /// The binding that some server would take for `name`.
+    pub(super) fn similar_binding(&self, name: &Name, dialect: Dialect) -> Option<&Binding> {
+        self.bindings.iter().find(|binding| {
+            binding
+                .name
+                .as_ref()
+                .is_some_and(|bound| dialect.similar_table(bound.as_str(), name.as_str()))
         })
     }
 
@@ -176,7 +204,12 @@ impl Scope {
         dialect: Dialect,
     ) -> Result<Found, Refusal> {
         let Some(binding) = self.qualified_binding(table, dialect) else {
-            return Ok(Found::Nothing);
+            return match table {
+                [table] if self.similar_binding(table, dialect).is_some() => {
+                    Err(unknown_column(&[table.clone(), name.clone()]))
+                }
+                _ => Ok(Found::Nothing),
+            };
         };
         let mut named = binding.named(name, dialect);
         let (Some((canonical, column)), Some(table)) = (named.next(), &binding.name) else {
@@ -201,8 +234,8 @@ impl Scope {
             [table] => self.binding(table, dialect),
             [schema, table] => self.bindings.iter().find(|binding| {
                 binding.relation.as_ref().is_some_and(|relation| {
-                    dialect.same_name(&relation.schema, schema.as_str())
-                        && dialect.same_name(&relation.name, table.as_str())
+                    dialect.same_table(&relation.schema, schema.as_str())
+                        && dialect.same_table(&relation.name, table.as_str())
                 })
             }),
             _ => None,

@@ -4,6 +4,8 @@
 //! the tokenizer, tokens before the parser, and the parser counts its own recursion. Trees are dropped on the guard's
 //! own stack, which is sized for the deepest one that the token cap lets through.
 
+mod mysql;
+
 use sqlparser::ast::{Query, Statement};
 use sqlparser::dialect::{MsSqlDialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::keywords::Keyword;
@@ -29,8 +31,26 @@ pub(super) enum Author {
     Guard,
 }
 
-/// Reads one query.
-pub(super) fn parse(text: &str, dialect: Dialect, author: Author) -> Result<Box<Query>, Refusal> {
+/// Reads one untrusted query.
+pub(super) fn parse(text: &str, dialect: Dialect) -> Result<Box<Query>, Refusal> {
+    read(text, dialect, Author::Proposal, &[])
+}
+
+/// Reads back what the guard printed. `placeholders` are the numbers of its placeholders, in the order of the text.
+pub(super) fn parse_printed(
+    text: &str,
+    dialect: Dialect,
+    placeholders: &[usize],
+) -> Result<Box<Query>, Refusal> {
+    read(text, dialect, Author::Guard, placeholders)
+}
+
+fn read(
+    text: &str,
+    dialect: Dialect,
+    author: Author,
+    placeholders: &[usize],
+) -> Result<Box<Query>, Refusal> {
     let (max_bytes, max_tokens) = match author {
         Author::Proposal => (MAX_BYTES, MAX_TOKENS),
         // Each relation occurrence grows by its column list and filter.
@@ -46,13 +66,20 @@ pub(super) fn parse(text: &str, dialect: Dialect, author: Author) -> Result<Box<
             "remove every control character other than tab and line break",
         ));
     }
-    let tokens = tokenize(text, dialect)?;
+    if dialect == Dialect::Mysql && author == Author::Proposal {
+        mysql::check_text(text)?;
+    }
+    let mut tokens = tokenize(text, dialect)?;
     let count = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).count();
     if count > max_tokens {
         return Err(too_large(format!("the query has more than {max_tokens} tokens")));
     }
     for token in &tokens {
         check_token(&token.token, author)?;
+    }
+    if dialect == Dialect::Mysql {
+        mysql::check_tokens(&tokens)?;
+        mysql::number(&mut tokens, placeholders)?;
     }
     one_query(parse_statements(tokens, dialect)?)
 }

@@ -5,9 +5,10 @@
 //! "total" only where it can name why; everything else may fail, and the rewriter fences the relations off.
 
 mod mssql;
+mod mysql;
 
 use super::Dialect;
-use super::functions::{Returns, Rule};
+use super::functions::{Returns, Rule, Take};
 use super::tree::{Arguments, BinaryOp, Expr, LikeKind, Literal, Name, SqlType, UnaryOp};
 use crate::catalog::{Column, ColumnType};
 
@@ -27,7 +28,39 @@ pub(super) enum Kind {
     Known(ColumnType),
     /// A literal whose type PostgreSQL takes from what it is compared with, before any row is read.
     Untyped,
+    /// MySQL: texts that all read as a date, such as the literal '2024-01-31'.
+    DateText,
     Unknown,
+}
+
+impl Kind {
+    /// The kind of values that are of either kind.
+    pub(super) fn joined(self, other: Self) -> Self {
+        const TEXT: Kind = Kind::Known(ColumnType::Text);
+        match (self, other) {
+            (left, right) if left == right => left,
+            (Self::DateText, TEXT) | (TEXT, Self::DateText) => TEXT,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The kind of values of any of these kinds; NULLs aside.
+    pub(super) fn common(kinds: impl IntoIterator<Item = Self>) -> Self {
+        let typed = kinds.into_iter().filter(|kind| *kind != Self::Untyped);
+        typed.reduce(Self::joined).unwrap_or(Self::Untyped)
+    }
+
+    /// Whether MySQL takes it for a number without converting; its truth values are numbers.
+    pub(super) fn is_number(self) -> bool {
+        use ColumnType as T;
+        matches!(self, Self::Known(T::Integer | T::Decimal | T::Float | T::Boolean))
+    }
+
+    /// Whether MySQL takes it for a date without fail.
+    pub(super) fn is_date(self) -> bool {
+        use ColumnType as T;
+        matches!(self, Self::DateText | Self::Known(T::Date | T::Timestamp | T::Timestamptz))
+    }
 }
 
 pub(super) const BOOLEAN: Kind = Kind::Known(ColumnType::Boolean);
@@ -49,10 +82,7 @@ impl Analysis {
     }
 }
 
-pub(super) fn literal(literal: &Literal, dialect: Dialect) -> Kind {
-    if dialect == Dialect::Mssql {
-        return mssql::literal(literal);
-    }
+fn literal(literal: &Literal) -> Kind {
     match literal {
         Literal::Null | Literal::String(_) | Literal::National(_) => Kind::Untyped,
         Literal::Bool(_) => BOOLEAN,
@@ -67,12 +97,14 @@ pub(super) fn literal(literal: &Literal, dialect: Dialect) -> Kind {
 /// The kind of values of a type that the guard prints.
 pub(super) fn named_type(data_type: SqlType) -> Kind {
     Kind::Known(match data_type.name {
-        "SMALLINT" | "INTEGER" | "BIGINT" | "INT" | "TINYINT" => ColumnType::Integer,
-        "NUMERIC" | "DECIMAL" | "MONEY" => ColumnType::Decimal,
-        "REAL" | "DOUBLE PRECISION" | "FLOAT" => ColumnType::Float,
-        "TEXT" | "VARCHAR" | "NVARCHAR" | "CHAR" | "NCHAR" | "VARCHAR(MAX)" | "NVARCHAR(MAX)" => {
-            ColumnType::Text
+        "SMALLINT" | "INTEGER" | "BIGINT" | "INT" | "TINYINT" | "SIGNED" | "UNSIGNED" => {
+            ColumnType::Integer
         }
+        "NUMERIC" | "DECIMAL" | "MONEY" => ColumnType::Decimal,
+        "REAL" | "DOUBLE PRECISION" | "DOUBLE" | "FLOAT" => ColumnType::Float,
+        "TEXT" | "VARCHAR" | "NVARCHAR" | "CHAR" | "NCHAR" | "VARCHAR(MAX)" | "NVARCHAR(MAX)"
+        | "UTF8MB4" => ColumnType::Text,
+        "BINARY" => ColumnType::Bytes,
         "BOOLEAN" | "BIT" => ColumnType::Boolean,
         "DATE" => ColumnType::Date,
         "TIME" => ColumnType::Time,
@@ -95,6 +127,25 @@ impl Dialect {
         Kind::Known(column.column_type)
     }
 
+    /// The kind of a literal. PostgreSQL takes the type of a text from what it is compared with; on MySQL it is a text.
+    pub(super) fn literal(self, value: &Literal) -> Kind {
+        match (self, value) {
+            (Self::Mssql, _) => mssql::literal(value),
+            (Self::Mysql, Literal::String(text)) if mysql::reads_as_date(text) => Kind::DateText,
+            (Self::Mysql, Literal::String(_)) => Kind::Known(ColumnType::Text),
+            _ => literal(value),
+        }
+    }
+
+    /// The kind of what is written without parentheses.
+    pub(super) fn niladic(self, name: &str) -> Kind {
+        match self {
+            Self::Mysql => mysql::niladic(name),
+            Self::Mssql => Kind::Known(ColumnType::Timestamp),
+            Self::Sqlite | Self::Postgresql => Kind::Unknown,
+        }
+    }
+
     /// Why comparing two values may fail. SQLite orders all values; PostgreSQL may have to convert one side first.
     pub(super) fn comparison_fails(
         self,
@@ -106,10 +157,11 @@ impl Dialect {
         match self {
             Self::Sqlite => return None,
             Self::Mssql => return mssql::comparison_fails(left.kind, right.kind),
-            Self::Postgresql | Self::Mysql => {}
+            Self::Mysql => return (!mysql::comparable(left.kind, right.kind)).then_some(WHY),
+            Self::Postgresql => {}
         }
         match (left.kind, right.kind) {
-            (Kind::Unknown, _) | (_, Kind::Unknown) => Some(WHY),
+            (Kind::Unknown | Kind::DateText, _) | (_, Kind::Unknown | Kind::DateText) => Some(WHY),
             (Kind::Untyped, _) | (_, Kind::Untyped) => None,
             (Kind::Known(T::Other | T::Json), _) | (_, Kind::Known(T::Other | T::Json)) => {
                 Some(WHY)
@@ -170,6 +222,9 @@ impl Dialect {
                     .or_fails((!(json && literal)).then_some("the value may not be JSON"))
             }
             _ if self == Self::Sqlite => joined(Kind::Unknown),
+            BinaryOp::Plus | BinaryOp::Minus if matches!(operands.1, Expr::Interval { .. }) => {
+                mysql::shifted(operands.0, left, operands.1, right)
+            }
             BinaryOp::Plus | BinaryOp::Minus if is_now_and_interval(operands) => {
                 joined(Kind::Known(ColumnType::Timestamptz))
             }
@@ -177,6 +232,7 @@ impl Dialect {
             | BinaryOp::Minus
             | BinaryOp::Multiply
             | BinaryOp::Divide
+            | BinaryOp::IntegerDivide
             | BinaryOp::Modulo => joined(arithmetic(left.kind, right.kind))
                 .or_fails(Some("arithmetic may overflow or divide by zero")),
             _ => joined(Kind::Unknown).or_fails(Some("the operator may fail on some values")),
@@ -201,8 +257,11 @@ impl Dialect {
     pub(super) fn truth_fails(self, part: &Analysis) -> Option<&'static str> {
         match part.kind {
             _ if self == Self::Sqlite => None,
+            kind if self == Self::Mysql && kind.is_number() => None,
             Kind::Known(ColumnType::Boolean) | Kind::Untyped => None,
-            Kind::Known(_) | Kind::Unknown => Some("it uses a value as a truth value"),
+            Kind::Known(_) | Kind::DateText | Kind::Unknown => {
+                Some("it uses a value as a truth value")
+            }
         }
     }
 
@@ -215,15 +274,19 @@ impl Dialect {
         escape: Option<&Expr>,
     ) -> Option<&'static str> {
         const WHY: &str = "the pattern may be invalid";
-        if self == Self::Mssql {
-            return mssql::like_fails(pattern);
+        match (self, kind) {
+            (Self::Mssql, _) => return mssql::like_fails(pattern),
+            (Self::Mysql, LikeKind::Regexp) => return Some(WHY),
+            // No pattern is invalid, and values are converted to texts without a warning.
+            (Self::Mysql, LikeKind::Like | LikeKind::ILike | LikeKind::Glob) => return None,
+            (Self::Sqlite | Self::Postgresql, _) => {}
         }
         let Expr::Literal(Literal::String(pattern)) = pattern else { return Some(WHY) };
         let escape = match (escape, kind) {
             (Some(Expr::Literal(Literal::String(text))), _) => text.chars().next(),
             (Some(_), _) => return Some(WHY),
             (None, LikeKind::Like | LikeKind::ILike) if self == Self::Postgresql => Some('\\'),
-            (None, LikeKind::Like | LikeKind::ILike | LikeKind::Glob) => None,
+            (None, LikeKind::Like | LikeKind::ILike | LikeKind::Glob | LikeKind::Regexp) => None,
         };
         let escape = escape?;
         let mut chars = pattern.chars();
@@ -240,8 +303,13 @@ impl Dialect {
     pub(super) fn cast(self, operand: &Expr, part: &Analysis, to: SqlType) -> Analysis {
         use ColumnType as T;
         let joined = Analysis::of_parts(named_type(to), std::slice::from_ref(part));
-        if self == Self::Mssql {
-            return joined.or_fails(mssql::cast_fails(operand, part.kind, to));
+        match self {
+            Self::Mssql => return joined.or_fails(mssql::cast_fails(operand, part.kind, to)),
+            Self::Mysql => {
+                let why = "a value may not fit the type it is cast to";
+                return joined.or_fails((!mysql::fits(part.kind, to)).then_some(why));
+            }
+            Self::Sqlite | Self::Postgresql => {}
         }
         if self == Self::Sqlite
             || matches!(operand, Expr::Literal(Literal::Null | Literal::String(_)))
@@ -260,9 +328,15 @@ impl Dialect {
 
     /// What is known of a call, once its arguments are.
     pub(super) fn call(self, rule: &Rule, args: &Arguments, parts: &[Analysis]) -> Analysis {
-        match self {
-            Self::Mssql => mssql::call(rule, args, parts),
-            Self::Sqlite | Self::Postgresql | Self::Mysql => Self::listed(rule, parts),
+        match (self, args) {
+            (Self::Mssql, _) => mssql::call(rule, args, parts),
+            (Self::Mysql, Arguments::List(args)) => match (args.as_slice(), parts) {
+                ([date, interval @ Expr::Interval { .. }], [left, right]) => {
+                    mysql::shifted(date, left, interval, right)
+                }
+                _ => self.listed(rule, parts),
+            },
+            _ => self.listed(rule, parts),
         }
     }
 
@@ -275,8 +349,9 @@ impl Dialect {
     }
 
     /// What the list of functions says of a call.
-    fn listed(rule: &Rule, parts: &[Analysis]) -> Analysis {
+    fn listed(self, rule: &Rule, parts: &[Analysis]) -> Analysis {
         let kind = match rule.returns {
+            Returns::Common(from) => Kind::common(parts.iter().skip(from).map(|part| part.kind)),
             Returns::Of(column_type) => Kind::Known(column_type),
             Returns::First => parts.first().map_or(Kind::Unknown, |part| part.kind),
             Returns::Unknown => Kind::Unknown,
@@ -285,8 +360,29 @@ impl Dialect {
         let joined = Analysis::of_parts(kind, parts);
         let joined = joined
             .or_fails(rule.fails)
+            .or_fails(self.converts(rule, parts))
             .or_fails(grown.then_some("a text built from built texts may grow too long"));
         Analysis { grown: joined.grown || rule.grows, ..joined }
+    }
+}
+
+impl Dialect {
+    /// Why handing these values to a function may fail: an argument that is not of the kind that it takes is converted.
+    fn converts(self, rule: &Rule, parts: &[Analysis]) -> Option<&'static str> {
+        let last = rule.takes.last()?;
+        let mut fits = parts.iter().enumerate().map(|(index, part)| {
+            let kind = part.kind;
+            match rule.takes.get(index).unwrap_or(last) {
+                Take::Any => true,
+                _ if kind == Kind::Untyped => true,
+                Take::Number => kind.is_number(),
+                Take::Date => kind.is_date(),
+                Take::Alike => {
+                    parts.first().is_some_and(|first| self.comparison_fails(first, part).is_none())
+                }
+            }
+        });
+        fits.any(|fits| !fits).then_some("an argument may need a conversion")
     }
 }
 
@@ -333,6 +429,8 @@ pub(super) fn convert(
 pub(super) fn derived_name(expr: &Expr, dialect: Dialect) -> Option<Name> {
     match (expr, dialect) {
         (Expr::Column(parts), _) => parts.last().cloned(),
+        // Among expressions, whose names are their texts, the one that can be taken for a column.
+        (Expr::Literal(Literal::String(text)), Dialect::Mysql) => Some(Name::new(text.clone())),
         (Expr::Function(function), Dialect::Postgresql) => Some(Name::new(function.name)),
         (Expr::Cast { expr, .. }, Dialect::Postgresql) => match expr.as_ref() {
             Expr::Column(parts) => parts.last().cloned(),

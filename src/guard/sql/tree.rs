@@ -300,10 +300,15 @@ pub(super) enum Expr {
         right: Box<Expr>,
     },
     Function(Box<Function>),
-    /// `CURRENT_DATE` and its kin: functions written without parentheses.
+    /// `CURRENT_DATE` and its kin: functions written without parentheses. On MySQL also the unit of `TIMESTAMPDIFF`.
     Niladic(&'static str),
     /// SQL Server: the bare word that begins the arguments of `DATEADD` and its kin. Never a column.
     DatePart(&'static str),
+    /// MySQL's `INTERVAL value unit`, which is no value of its own: it is added to a date or taken from one.
+    Interval {
+        value: Box<Expr>,
+        unit: &'static str,
+    },
     Row(Vec<Expr>),
     Array(Vec<Expr>),
 }
@@ -345,6 +350,8 @@ pub(super) enum BinaryOp {
     Multiply,
     Divide,
     Modulo,
+    /// MySQL `DIV`
+    IntegerDivide,
     Concat,
     BitAnd,
     BitOr,
@@ -381,6 +388,8 @@ pub(super) enum LikeKind {
     ILike,
     /// SQLite
     Glob,
+    /// MySQL
+    Regexp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -334,6 +334,7 @@ fn condition(expr: &Expr) -> Checked {
         | Expr::Niladic(_)
         | Expr::DatePart(_)
         | Expr::FoldedEq { .. }
+        | Expr::Interval { .. }
         | Expr::Row(_)
         | Expr::Array(_) => {
             unsupported("a value as a condition", "compare it: a bit with 1, a number with 0")
@@ -391,6 +392,7 @@ fn value(expr: &Expr) -> Checked {
         | Expr::FoldedEq { .. }
         | Expr::Like { .. } => unsupported(CONDITION, AS_CASE),
         Expr::Extract { .. } => unsupported("EXTRACT", "use DATEPART(year, x)"),
+        Expr::Interval { .. } => unsupported("INTERVAL", "use DATEADD(day, 3, x)"),
         Expr::DatePart(_) => {
             unsupported("a date part alone", "use it inside of DATEPART or DATEADD")
         }
@@ -414,6 +416,7 @@ fn arithmetic(op: BinaryOp) -> Checked {
         | BinaryOp::BitOr => Ok(()),
         BinaryOp::Or
         | BinaryOp::And
+        | BinaryOp::IntegerDivide
         | BinaryOp::Eq
         | BinaryOp::NotEq
         | BinaryOp::Lt

@@ -28,15 +28,20 @@ pub(super) fn cast_target(data_type: &ast::DataType, dialect: Dialect) -> Result
     let target = match dialect {
         Dialect::Sqlite => sqlite_affinity(data_type).map(plain),
         Dialect::Postgresql => postgresql_type(data_type),
-        Dialect::Mysql => None,
+        Dialect::Mysql => mysql_type(data_type),
         Dialect::Mssql => mssql::cast_target(data_type),
     };
     target.ok_or_else(|| {
-        Refusal::new(
-            RefusalCode::UnknownType,
-            "the query casts to a type that is not on the list",
-            "cast to integer, bigint, numeric, real, text, boolean, date or timestamp",
-        )
+        let hint = match dialect {
+            Dialect::Sqlite | Dialect::Postgresql | Dialect::Mssql => {
+                "cast to integer, bigint, numeric, real, text, boolean, date or timestamp"
+            }
+            Dialect::Mysql => {
+                "cast to SIGNED, UNSIGNED, DECIMAL, DOUBLE, CHAR, BINARY, DATE, DATETIME or TIME"
+            }
+        };
+        let message = "the query casts to a type that is not on the list";
+        Refusal::new(RefusalCode::UnknownType, message, hint)
     })
 }
 
@@ -100,6 +105,27 @@ fn postgresql_type(data_type: &ast::DataType) -> Option<SqlType> {
         T::Interval { fields: None, precision: None } => plain("INTERVAL"),
         other => return literal_type(other),
     })
+}
+
+/// What MySQL 8 and MariaDB both cast to (<https://dev.mysql.com/doc/refman/8.4/en/cast-functions.html>).
+fn mysql_type(data_type: &ast::DataType) -> Option<SqlType> {
+    use ast::{DataType as T, TimezoneInfo as Zone};
+    let precise = |name, precision: &Option<u64>| {
+        let precision = precision.map(u16::try_from).transpose().ok()?;
+        Some(SqlType { name, modifiers: (precision, None) })
+    };
+    match data_type {
+        T::Signed | T::SignedInteger => Some(plain("SIGNED")),
+        T::Unsigned | T::UnsignedInteger => Some(plain("UNSIGNED")),
+        T::Double(ast::ExactNumberInfo::None) => Some(plain("DOUBLE")),
+        T::Decimal(info) => Some(SqlType { name: "DECIMAL", ..numeric(info)? }),
+        T::Char(length) | T::Character(length) => sized("CHAR", length.as_ref()),
+        T::Binary(length) => precise("BINARY", length),
+        T::Date => Some(plain("DATE")),
+        T::Datetime(precision) => precise("DATETIME", precision),
+        T::Time(precision, Zone::None) => precise("TIME", precision),
+        _ => None,
+    }
 }
 
 fn numeric(info: &ast::ExactNumberInfo) -> Option<SqlType> {
@@ -219,7 +245,7 @@ pub(super) fn collation(name: &[Name], dialect: Dialect) -> Result<Name, Refusal
     let known: &[&str] = match dialect {
         Dialect::Sqlite => &["BINARY", "NOCASE", "RTRIM"],
         Dialect::Postgresql => &["C", "POSIX"],
-        Dialect::Mysql => &[],
+        Dialect::Mysql => return Err(Refusal::unsupported("COLLATE", "remove it")),
         // Windows collations that every server since 2008 has, and the two that are the usual defaults.
         Dialect::Mssql => &[
             "DATABASE_DEFAULT",

@@ -322,7 +322,10 @@ impl<'a> Verifier<'a> {
         let printed =
             emit.predicate(predicate).and_then(|expr| print::expression(&expr, self.dialect));
         let Ok(printed) = printed else { return false };
-        let Some(expected) = tokens(&printed, self.dialect) else { return false };
+        let Ok(values) = super::in_order(values, &printed.placeholders, self.dialect) else {
+            return false;
+        };
+        let Some(expected) = tokens(&printed.text, self.dialect) else { return false };
         let Some(rest) = self.tokens.get(self.at..) else { return false };
         let same = |found: &[Token]| {
             found.len() == expected.len()

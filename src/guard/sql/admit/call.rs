@@ -3,9 +3,9 @@
 use sqlparser::ast;
 
 use super::super::Dialect;
-use super::super::functions::{self, Rule};
+use super::super::functions::{self, GROUP_CONCAT, Rule};
 use super::super::tree::{Arguments, Expr, Function, Name, OrderItem, Over};
-use super::{Admit, Admitted, REMOVE, absent, unsupported};
+use super::{Admit, Admitted, REMOVE, absent, mysql, unsupported};
 
 impl Admit {
     pub(super) fn rounding(
@@ -79,6 +79,15 @@ impl Admit {
             }
             ast::FunctionArguments::List(list) => list,
         };
+        if self.dialect == Dialect::Mysql {
+            let aggregate = filter.is_some() || !within_group.is_empty();
+            absent(aggregate, "FILTER or WITHIN GROUP", "use sum(CASE WHEN .. THEN .. END)")?;
+            // `CURRENT_DATE()` is `CURRENT_DATE`.
+            if list.args.is_empty() && functions::niladic(&name, self.dialect).is_some() {
+                absent(over.is_some(), "OVER", REMOVE)?;
+                return self.niladic(&name);
+            }
+        }
         let rule =
             functions::lookup(&name, self.dialect).ok_or_else(|| functions::unknown(&name))?;
         let (distinct, args, order_by) = self.arguments(rule, list)?;
@@ -132,8 +141,12 @@ impl Admit {
     ) -> Admitted<(bool, Arguments, Vec<OrderItem>)> {
         let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
         let mut order_by = Vec::new();
+        let mut separator = None;
         for clause in clauses {
             match clause {
+                ast::FunctionArgumentClause::Separator(value) if rule.name == GROUP_CONCAT => {
+                    separator = Some(self.value(value)?);
+                }
                 ast::FunctionArgumentClause::OrderBy(items) => {
                     order_by = self.order_items(items)?;
                 }
@@ -159,7 +172,17 @@ impl Admit {
                 _ => unsupported("a named or `*` argument", "pass values by position"),
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let mut args = args;
+        if let Some(Expr::Column(parts)) = args.first()
+            && rule.takes_unit()
+            && let [unit] = parts.as_slice()
+            && let Some(unit) = mysql::unit(unit.as_str())
+        {
+            args.splice(..1, [Expr::Niladic(unit)]);
+        }
         rule.check_arguments(&args)?;
+        // The text between the values is kept as a second argument.
+        args.extend(separator);
         Ok((distinct, Arguments::List(args), order_by))
     }
 

@@ -5,7 +5,7 @@ use sqlparser::ast;
 use super::super::text::Author;
 use super::super::tree::{Expr, LikeKind, Literal, Name, SqlType, Truth, UnaryOp};
 use super::super::{Dialect, types};
-use super::{Admit, Admitted, REMOVE, absent, unquote, unsupported};
+use super::{Admit, Admitted, REMOVE, absent, mysql, unquote, unsupported};
 use crate::guard::{Refusal, RefusalCode};
 
 impl Admit {
@@ -30,8 +30,14 @@ impl Admit {
             Foreign::Nested(inner) => self.expr(inner),
             Foreign::Value(value) => self.value(&value.value),
             Foreign::TypedString(typed) => self.typed_string(typed),
+            Foreign::Interval(interval) if self.dialect == Dialect::Mysql => {
+                self.mysql_interval(interval)
+            }
             Foreign::Interval(interval) => self.interval(interval),
             Foreign::UnaryOp { op, expr } => {
+                if self.dialect == Dialect::Mysql && *op != ast::UnaryOperator::Not {
+                    mysql::check_operands(true, [expr.as_ref()])?;
+                }
                 Ok(Expr::Unary { op: Self::unary_op(*op)?, expr: self.boxed(expr)? })
             }
             Foreign::BinaryOp {
@@ -64,13 +70,19 @@ impl Admit {
                         return unsupported("TRY_CAST", "use CAST");
                     }
                 }
-                let dialects = matches!(self.dialect, Dialect::Sqlite | Dialect::Mssql);
-                absent(*kind == ast::CastKind::DoubleColon && dialects, "`::`", "use CAST")?;
+                let colons =
+                    *kind == ast::CastKind::DoubleColon && self.dialect != Dialect::Postgresql;
+                absent(colons, "`::`", "use CAST")?;
                 let to = match types::guard_cast_target(data_type, self.dialect) {
                     Some(to) if self.author == Author::Guard => to,
                     Some(_) | None => types::cast_target(data_type, self.dialect)?,
                 };
                 Ok(Expr::Cast { expr: self.boxed(expr)?, to })
+            }
+            Foreign::Convert { is_try: false, expr, data_type, charset, styles, .. }
+                if self.dialect == Dialect::Mysql && styles.is_empty() =>
+            {
+                self.mysql_convert(expr, data_type.as_ref(), charset.as_ref())
             }
             Foreign::Convert {
                 is_try,
@@ -108,14 +120,22 @@ impl Admit {
             Foreign::IsNotFalse(expr) => self.is(expr, Truth::False, true),
             Foreign::IsUnknown(expr) => self.is(expr, Truth::Unknown, false),
             Foreign::IsNotUnknown(expr) => self.is(expr, Truth::Unknown, true),
+            Foreign::IsDistinctFrom(..) | Foreign::IsNotDistinctFrom(..)
+                if self.dialect == Dialect::Mysql =>
+            {
+                unsupported("IS DISTINCT FROM", "use NOT (a <=> b)")
+            }
             Foreign::IsDistinctFrom(left, right) => self.distinct_from(left, right, false),
             Foreign::IsNotDistinctFrom(left, right) => self.distinct_from(left, right, true),
-            Foreign::Between { expr, negated, low, high } => Ok(Expr::Between {
-                expr: self.boxed(expr)?,
-                low: self.boxed(low)?,
-                high: self.boxed(high)?,
-                negated: *negated,
-            }),
+            Foreign::Between { expr, negated, low, high } => {
+                self.clear([expr.as_ref(), low.as_ref(), high.as_ref()])?;
+                Ok(Expr::Between {
+                    expr: self.boxed(expr)?,
+                    low: self.boxed(low)?,
+                    high: self.boxed(high)?,
+                    negated: *negated,
+                })
+            }
             Foreign::Like { negated, any, expr, pattern, escape_char } => {
                 absent(*any, "LIKE ANY", "use several LIKEs with OR")?;
                 self.like(LikeKind::Like, *negated, expr, pattern, escape_char.as_deref())
@@ -123,11 +143,14 @@ impl Admit {
             Foreign::ILike { negated, any, expr, pattern, escape_char } => {
                 absent(*any, "ILIKE ANY", "use several ILIKEs with OR")?;
                 absent(
-                    self.dialect == Dialect::Sqlite,
+                    matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql),
                     "ILIKE",
                     "use LIKE, which ignores ASCII case here",
                 )?;
                 self.like(LikeKind::ILike, *negated, expr, pattern, escape_char.as_deref())
+            }
+            Foreign::RLike { negated, expr, pattern, regexp: _ } => {
+                self.regexp(*negated, expr, pattern)
             }
             Foreign::AnyOp { left, compare_op, right, is_some: _ } => {
                 self.quantified(left, compare_op, right, false)
@@ -137,13 +160,16 @@ impl Admit {
             }
             Foreign::Extract { field, syntax: _, expr } => {
                 absent(self.dialect == Dialect::Sqlite, "EXTRACT", "use strftime")?;
-                let field = types::extract_field(field).ok_or_else(|| {
+                let field = types::extract_field(field)
+                    .filter(|field| self.dialect != Dialect::Mysql || mysql::unit(field).is_some());
+                let field = field.ok_or_else(|| {
                     Refusal::unsupported("this EXTRACT field", "use year, month, day or the like")
                 })?;
                 Ok(Expr::Extract { field, expr: self.boxed(expr)? })
             }
             Foreign::AtTimeZone { timestamp, time_zone } => {
                 absent(self.dialect == Dialect::Sqlite, "AT TIME ZONE", "use datetime modifiers")?;
+                absent(self.dialect == Dialect::Mysql, "AT TIME ZONE", "use CONVERT_TZ")?;
                 Ok(Expr::AtTimeZone { expr: self.boxed(timestamp)?, zone: self.boxed(time_zone)? })
             }
             Foreign::Collate { expr, collation } => {
@@ -151,14 +177,16 @@ impl Admit {
                 Ok(Expr::Collate { expr: self.boxed(expr)?, collation })
             }
             Foreign::Array(ast::Array { elem, named }) => {
-                absent(!*named || self.dialect == Dialect::Sqlite, "an array", "use a list")?;
+                let known = !matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql);
+                absent(!*named || !known, "an array", "use a list")?;
                 Ok(Expr::Array(self.exprs(elem)?))
             }
             Foreign::Ceil { expr, field } => self.rounding("ceil", expr, field),
             Foreign::Floor { expr, field } => self.rounding("floor", expr, field),
             Foreign::Position { expr, r#in } => {
                 let args = vec![self.expr(r#in)?, self.expr(expr)?];
-                self.call(if self.dialect == Dialect::Sqlite { "instr" } else { "strpos" }, args)
+                let instr = matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql);
+                self.call(if instr { "instr" } else { "strpos" }, args)
             }
             Foreign::Substring {
                 expr,
@@ -218,7 +246,7 @@ impl Admit {
         Ok(Expr::Is { expr: self.boxed(expr)?, test, negated })
     }
 
-    fn distinct_from(
+    pub(super) fn distinct_from(
         &mut self,
         left: &ast::Expr,
         right: &ast::Expr,
@@ -233,6 +261,11 @@ impl Admit {
         op: &ast::BinaryOperator,
         right: &ast::Expr,
     ) -> Admitted<Expr> {
+        if self.dialect == Dialect::Mysql
+            && let Some(expr) = self.mysql_binary(left, op, right)?
+        {
+            return Ok(expr);
+        }
         match (op, self.dialect) {
             // SQLite's IS is the standard's IS NOT DISTINCT FROM.
             (ast::BinaryOperator::Is, Dialect::Sqlite) => self.distinct_from(left, right, true),
@@ -265,6 +298,7 @@ impl Admit {
         target: &ast::InTarget,
         negated: bool,
     ) -> Admitted<Expr> {
+        self.clear([expr])?;
         let expr = self.boxed(expr)?;
         match target {
             ast::InTarget::List(items) => {
@@ -294,6 +328,7 @@ impl Admit {
         let op = types::binary_op(op, self.dialect).filter(|op| op.is_comparison()).ok_or_else(
             || Refusal::unsupported("this operator with ANY or ALL", "use a comparison"),
         )?;
+        self.clear([left])?;
         let right = self.boxed(right)?;
         match *right {
             Expr::Subquery(_) | Expr::Array(_) => {}
@@ -302,7 +337,7 @@ impl Admit {
         Ok(Expr::Quantified { left: self.boxed(left)?, op, all, right })
     }
 
-    fn like(
+    pub(super) fn like(
         &mut self,
         kind: LikeKind,
         negated: bool,
@@ -310,6 +345,7 @@ impl Admit {
         pattern: &ast::Expr,
         escape: Option<&ast::Expr>,
     ) -> Admitted<Expr> {
+        self.clear([expr, pattern])?;
         let escape = escape.map(|escape| self.boxed(escape)).transpose()?;
         if let Some(escape) = &escape {
             match escape.as_ref() {
@@ -329,7 +365,7 @@ impl Admit {
         })
     }
 
-    fn value(&self, value: &ast::Value) -> Admitted<Expr> {
+    pub(super) fn value(&self, value: &ast::Value) -> Admitted<Expr> {
         let literal = match value {
             ast::Value::Null => Literal::Null,
             ast::Value::Boolean(value) => Literal::Bool(*value),
@@ -349,7 +385,10 @@ impl Admit {
             ast::Value::NationalStringLiteral(raw) if self.dialect == Dialect::Mssql => {
                 Literal::National(continued(unquote(raw, '\'')?)?)
             }
-            ast::Value::SingleQuotedString(raw) => Literal::String(unquote(raw, '\'')?),
+            ast::Value::SingleQuotedString(raw) => Literal::String(self.text(raw, '\'')?),
+            ast::Value::DoubleQuotedString(raw) if self.dialect == Dialect::Mysql => {
+                Literal::String(self.text(raw, '"')?)
+            }
             ast::Value::DollarQuotedString(text) if self.dialect == Dialect::Postgresql => {
                 Literal::String(text.value.clone())
             }
@@ -382,10 +421,12 @@ impl Admit {
         let ast::Value::SingleQuotedString(raw) = &value.value else {
             return unsupported("this form of typed literal", "write DATE '2024-01-31'");
         };
-        let data_type = types::literal_type(data_type).ok_or_else(|| {
+        let known = types::literal_type(data_type)
+            .filter(|known| self.dialect != Dialect::Mysql || known.name != "TIMESTAMPTZ");
+        let data_type = known.ok_or_else(|| {
             Refusal::unsupported("a literal of this type", "use DATE or TIMESTAMP, or CAST")
         })?;
-        Ok(Expr::Literal(Literal::Typed(data_type, unquote(raw, '\'')?)))
+        Ok(Expr::Literal(Literal::Typed(data_type, self.text(raw, '\'')?)))
     }
 
     /// `INTERVAL '3 days'` and `INTERVAL '3' DAY` alike, as the former.

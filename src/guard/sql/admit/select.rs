@@ -6,7 +6,7 @@ use super::super::Dialect;
 use super::super::text::Author;
 use super::super::tree::{
     Body, Distinct, Expr, Factor, Frame, FrameBound, FrameUnits, FromItem, GroupItem, Join,
-    JoinConstraint, JoinKind, Query, Select, SelectItem, WindowSpec,
+    JoinConstraint, JoinKind, Name, Query, Select, SelectItem, WindowSpec,
 };
 use super::{Admit, Admitted, REMOVE, absent, unsupported};
 use crate::catalog::RelationName;
@@ -83,7 +83,8 @@ impl Admit {
             None | Some(ast::Distinct::All) => Ok(Distinct::All),
             Some(ast::Distinct::Distinct) => Ok(Distinct::Rows),
             Some(ast::Distinct::On(exprs)) => {
-                absent(self.dialect == Dialect::Sqlite, "DISTINCT ON", "use a window function")?;
+                let known = !matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql);
+                absent(!known, "DISTINCT ON", "use a window function")?;
                 Ok(Distinct::On(self.exprs(exprs)?))
             }
         }
@@ -94,9 +95,10 @@ impl Admit {
             ast::SelectItem::UnnamedExpr(expr) => {
                 Ok(SelectItem::Expr { expr: self.expr(expr)?, alias: None })
             }
-            ast::SelectItem::ExprWithAlias { expr, alias } => {
-                Ok(SelectItem::Expr { expr: self.expr(expr)?, alias: Some(self.name(alias)?) })
-            }
+            ast::SelectItem::ExprWithAlias { expr, alias } => Ok(SelectItem::Expr {
+                expr: self.expr(expr)?,
+                alias: Some(self.column_alias(alias)?),
+            }),
             ast::SelectItem::ExprWithAliases { .. } => {
                 unsupported("several aliases", "use one alias")
             }
@@ -115,6 +117,16 @@ impl Admit {
                 Self::plain_star(options)?;
                 Ok(SelectItem::Star)
             }
+        }
+    }
+
+    /// MySQL alone lets a result column be named by a text.
+    fn column_alias(&self, alias: &ast::Ident) -> Admitted<Name> {
+        match alias.quote_style {
+            Some(quote @ ('\'' | '"')) if self.dialect == Dialect::Mysql => {
+                self.named(self.text(&alias.value, quote)?)
+            }
+            _ => self.name(alias),
         }
     }
 
@@ -195,6 +207,15 @@ impl Admit {
             (_, JoinConstraint::None) => {
                 return unsupported("an outer join without a condition", "add ON");
             }
+            (JoinKind::Full, _) if self.dialect == Dialect::Mysql => {
+                return unsupported("FULL JOIN", "use UNION of a LEFT and a RIGHT JOIN");
+            }
+            // Its merged columns and the order of `*` are of the right side there.
+            (JoinKind::Right, JoinConstraint::Using(_) | JoinConstraint::Natural)
+                if self.dialect == Dialect::Mysql =>
+            {
+                return unsupported("RIGHT JOIN with USING or NATURAL", "use ON");
+            }
             _ => {}
         }
         Ok(Join { kind, constraint, relation: self.factor(relation)? })
@@ -247,13 +268,12 @@ impl Admit {
                 absent(sample.is_some(), "TABLESAMPLE", REMOVE)?;
                 let applies = *lateral && admit.dialect == Dialect::Mssql;
                 absent(applies, "LATERAL", "use CROSS APPLY or OUTER APPLY")?;
-                absent(
-                    *lateral && admit.dialect == Dialect::Sqlite,
-                    "LATERAL",
-                    "use a correlated subquery",
-                )?;
+                let known = !matches!(admit.dialect, Dialect::Sqlite | Dialect::Mysql);
+                absent(*lateral && !known, "LATERAL", "use a correlated subquery")?;
                 let query = Box::new(admit.query(subquery)?);
                 let alias = admit.optional_alias(alias.as_ref())?;
+                let nameless = alias.is_none() && admit.dialect == Dialect::Mysql;
+                absent(nameless, "a subquery in FROM without a name", "add AS name")?;
                 Ok(Factor::Derived { lateral: *lateral, query, alias })
             }
             ast::TableFactor::NestedJoin { table_with_joins, alias } => {
@@ -262,6 +282,9 @@ impl Admit {
                 match (from, alias) {
                     // Parentheses around one relation mean nothing.
                     (FromItem { relation, joins }, None) if joins.is_empty() => Ok(relation),
+                    (_, Some(_)) if admit.dialect == Dialect::Mysql => {
+                        unsupported("a name for a join", "name the tables inside")
+                    }
                     (from, alias) => Ok(Factor::Nested { from: Box::new(from), alias }),
                 }
             }
@@ -275,7 +298,8 @@ impl Admit {
     ) -> Admitted<Option<super::super::tree::Alias>> {
         let alias = alias.map(|alias| self.alias(alias)).transpose()?;
         if let Some(alias) = &alias {
-            let listed = !alias.columns.is_empty() && self.dialect == Dialect::Sqlite;
+            let known = !matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql);
+            let listed = !alias.columns.is_empty() && !known;
             absent(
                 listed,
                 "a column list on a table alias",
@@ -289,17 +313,20 @@ impl Admit {
         let ast::GroupByExpr::Expressions(exprs, modifiers) = group_by else {
             return unsupported("GROUP BY ALL", "list the columns");
         };
-        absent(
-            !modifiers.is_empty(),
-            "a GROUP BY modifier",
-            "use ROLLUP(...) or GROUPING SETS(...)",
-        )?;
-        exprs.iter().map(|expr| self.group_item(expr)).collect()
+        match (modifiers.as_slice(), self.dialect) {
+            ([], _) => exprs.iter().map(|expr| self.group_item(expr)).collect(),
+            ([ast::GroupByWithModifier::Rollup], Dialect::Mysql) => {
+                let sets = exprs.iter().map(|expr| Ok(vec![self.expr(expr)?]));
+                Ok(vec![GroupItem::Rollup(sets.collect::<Admitted<_>>()?)])
+            }
+            _ => unsupported("a GROUP BY modifier", "use ROLLUP(...) or GROUPING SETS(...)"),
+        }
     }
 
     fn group_item(&mut self, expr: &ast::Expr) -> Admitted<GroupItem> {
         let sets = |admit: &mut Self, sets: &[Vec<ast::Expr>]| {
             absent(admit.dialect == Dialect::Sqlite, "a grouping set", "group in several queries")?;
+            absent(admit.dialect == Dialect::Mysql, "a grouping set", "use WITH ROLLUP")?;
             sets.iter().map(|set| admit.exprs(set)).collect::<Result<Vec<_>, _>>()
         };
         if let Some(called) = self.called_grouping(expr)? {
@@ -329,6 +356,9 @@ impl Admit {
             units: match units {
                 ast::WindowFrameUnits::Rows => FrameUnits::Rows,
                 ast::WindowFrameUnits::Range => FrameUnits::Range,
+                ast::WindowFrameUnits::Groups if self.dialect == Dialect::Mysql => {
+                    return unsupported("GROUPS", "use ROWS or RANGE");
+                }
                 ast::WindowFrameUnits::Groups => FrameUnits::Groups,
             },
             start: self.frame_bound(start_bound)?,

@@ -1,9 +1,9 @@
 //! Expressions.
 
 use super::super::Dialect;
+use super::super::functions::GROUP_CONCAT;
 use super::super::tree::{
-    Arguments, BinaryOp, Expr, Frame, FrameBound, FrameUnits, Function, LikeKind, Literal, Over,
-    SqlType, Truth, UnaryOp, WindowSpec,
+    Arguments, BinaryOp, Expr, Function, LikeKind, Literal, Over, SqlType, Truth, UnaryOp,
 };
 use super::{Printed, Printer};
 
@@ -21,6 +21,7 @@ impl Printer<'_> {
             Expr::Bind(number) => {
                 let placeholder = self.dialect.placeholder(*number);
                 self.push(&placeholder);
+                self.text.placeholders.push(*number);
                 Ok(())
             }
             Expr::Niladic(name) | Expr::DatePart(name) => {
@@ -50,6 +51,10 @@ impl Printer<'_> {
             }
             Expr::Distinct { left, right, negated } => {
                 self.operand(left)?;
+                if *negated && self.dialect == Dialect::Mysql {
+                    self.push(" <=> ");
+                    return self.operand(right);
+                }
                 self.push(if *negated { " IS NOT DISTINCT FROM " } else { " IS DISTINCT FROM " });
                 self.operand(right)
             }
@@ -67,6 +72,7 @@ impl Printer<'_> {
                     LikeKind::Like => " LIKE ",
                     LikeKind::ILike => " ILIKE ",
                     LikeKind::Glob => " GLOB ",
+                    LikeKind::Regexp => " REGEXP ",
                 });
                 self.operand(pattern)?;
                 if let Some(escape) = escape {
@@ -113,6 +119,19 @@ impl Printer<'_> {
             }
             Expr::Case { operand, branches, otherwise } => {
                 self.case(operand.as_deref(), branches, otherwise.as_deref())
+            }
+            Expr::Interval { value, unit } => {
+                self.push("INTERVAL ");
+                self.operand(value)?;
+                self.push(" ");
+                self.push(unit);
+                Ok(())
+            }
+            Expr::Cast { expr, to: SqlType { name: "UTF8MB4", .. } } => {
+                self.push("CONVERT(");
+                self.expr(expr)?;
+                self.push(" USING utf8mb4)");
+                Ok(())
             }
             Expr::Cast { expr, to } => {
                 self.push("CAST(");
@@ -218,6 +237,7 @@ impl Printer<'_> {
             | Expr::Niladic(_)
             | Expr::DatePart(_)
             | Expr::Subquery(_)
+            | Expr::Interval { .. }
             | Expr::Case { .. }
             | Expr::Cast { .. }
             | Expr::Convert { .. }
@@ -301,13 +321,23 @@ impl Printer<'_> {
         self.push(name);
         self.push("(");
         self.push(if *distinct { "DISTINCT " } else { "" });
+        let count = match args {
+            Arguments::Star => 0,
+            Arguments::List(args) => args.len(),
+        };
+        let separated = self.dialect == Dialect::Mysql && *name == GROUP_CONCAT && count == 2;
+        let values = if separated { 1 } else { count };
         match args {
             Arguments::Star => self.push("*"),
-            Arguments::List(args) => self.exprs(args)?,
+            Arguments::List(args) => self.exprs(args.get(..values).unwrap_or(args))?,
         }
         if !order_by.is_empty() {
             self.push(" ORDER BY ");
             self.order_items(order_by)?;
+        }
+        if let (Arguments::List(args), true) = (args, separated) {
+            self.push(" SEPARATOR ");
+            args.get(values..).unwrap_or_default().iter().try_for_each(|arg| self.expr(arg))?;
         }
         self.push(")");
         if !within_group.is_empty() {
@@ -336,62 +366,6 @@ impl Printer<'_> {
         }
     }
 
-    pub(super) fn window(&mut self, window: &WindowSpec) -> Printed {
-        let WindowSpec { base, partition_by, order_by, frame } = window;
-        let mut space = "";
-        if let Some(base) = base {
-            self.name(base);
-            space = " ";
-        }
-        if !partition_by.is_empty() {
-            self.push(space);
-            self.push("PARTITION BY ");
-            self.exprs(partition_by)?;
-            space = " ";
-        }
-        if !order_by.is_empty() {
-            self.push(space);
-            self.push("ORDER BY ");
-            self.order_items(order_by)?;
-            space = " ";
-        }
-        if let Some(Frame { units, start, end }) = frame {
-            self.push(space);
-            self.push(match units {
-                FrameUnits::Rows => "ROWS ",
-                FrameUnits::Range => "RANGE ",
-                FrameUnits::Groups => "GROUPS ",
-            });
-            match end {
-                None => self.frame_bound(start)?,
-                Some(end) => {
-                    self.push("BETWEEN ");
-                    self.frame_bound(start)?;
-                    self.push(" AND ");
-                    self.frame_bound(end)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn frame_bound(&mut self, bound: &FrameBound) -> Printed {
-        match bound {
-            FrameBound::CurrentRow => self.push("CURRENT ROW"),
-            FrameBound::UnboundedPreceding => self.push("UNBOUNDED PRECEDING"),
-            FrameBound::UnboundedFollowing => self.push("UNBOUNDED FOLLOWING"),
-            FrameBound::Preceding(expr) => {
-                self.operand(expr)?;
-                self.push(" PRECEDING");
-            }
-            FrameBound::Following(expr) => {
-                self.operand(expr)?;
-                self.push(" FOLLOWING");
-            }
-        }
-        Ok(())
-    }
-
     fn literal(&mut self, literal: &Literal) {
         match literal {
             Literal::Null => self.push("NULL"),
@@ -411,15 +385,18 @@ impl Printer<'_> {
         }
     }
 
+    /// On MySQL a backslash is doubled like a quote.
     fn string(&mut self, text: &str) {
-        self.text.push('\'');
+        let escapes = self.dialect == Dialect::Mysql;
+        let printed = &mut self.text.text;
+        printed.push('\'');
         for c in text.chars() {
-            self.text.push(c);
-            if c == '\'' {
-                self.text.push(c);
+            printed.push(c);
+            if c == '\'' || (escapes && c == '\\') {
+                printed.push(c);
             }
         }
-        self.text.push('\'');
+        printed.push('\'');
     }
 
     fn sql_type(&mut self, data_type: SqlType) {
@@ -449,6 +426,7 @@ fn operator(op: BinaryOp) -> &'static str {
         BinaryOp::Multiply => " * ",
         BinaryOp::Divide => " / ",
         BinaryOp::Modulo => " % ",
+        BinaryOp::IntegerDivide => " DIV ",
         BinaryOp::Concat => " || ",
         BinaryOp::BitAnd => " & ",
         BinaryOp::BitOr => " | ",

@@ -3,7 +3,7 @@
 use super::super::Dialect;
 use super::super::functions;
 use super::super::scope::{self, Found, ScopeColumn};
-use super::super::totality::{Analysis, BOOLEAN, Kind, convert, literal, named_type};
+use super::super::totality::{Analysis, BOOLEAN, Kind, convert, named_type};
 use super::super::tree::{
     Arguments, Body, Expr, Frame, FrameBound, Function, Literal, Name, OrderItem, Over, Query,
     Select, SelectItem, Truth, WindowSpec,
@@ -37,16 +37,19 @@ impl Resolver<'_> {
     fn part(&mut self, expr: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
         match expr {
             Expr::Column(parts) => self.column(parts, aliases),
-            Expr::Literal(value) => Ok(Analysis::total(literal(value, self.dialect))),
+            Expr::Literal(value) => Ok(Analysis::total(self.dialect.literal(value))),
             Expr::Bind(_) => Err(Refusal::new(
                 RefusalCode::RoundTrip,
                 "a placeholder in a proposal",
                 "report this",
             )),
-            Expr::Niladic(_) if self.dialect == Dialect::Mssql => {
-                Ok(Analysis::total(Kind::Known(ColumnType::Timestamp)))
+            Expr::DatePart(_) => Ok(Analysis::total(Kind::Unknown)),
+            Expr::Niladic(name) => Ok(Analysis::total(self.dialect.niladic(name))),
+            Expr::Interval { value, unit: _ } => {
+                let part = self.part(value, aliases)?;
+                let fails = (!part.kind.is_number()).then_some("an INTERVAL may not be a number");
+                Ok(Analysis::of_parts(Kind::Untyped, &[part]).or_fails(fails))
             }
-            Expr::Niladic(_) | Expr::DatePart(_) => Ok(Analysis::total(Kind::Unknown)),
             Expr::Unary { op, expr } => {
                 let part = self.part(expr, aliases)?;
                 Ok(self.dialect.unary(*op, expr, &part))
@@ -118,7 +121,7 @@ impl Resolver<'_> {
                 let instant = matches!(
                     part.kind,
                     Kind::Known(ColumnType::Timestamp | ColumnType::Timestamptz)
-                );
+                ) || (self.dialect == Dialect::Mysql && part.kind.is_date());
                 let fails = (!instant).then_some("a value of this type may lack the field");
                 Ok(Analysis::of_parts(kind, &[part]).or_fails(fails))
             }
@@ -167,11 +170,8 @@ impl Resolver<'_> {
         }
         parts.extend(operand);
         let fails = self.dialect.results_fail(&kinds);
-        let mut kinds =
-            kinds.into_iter().map(|(_, kind)| kind).filter(|kind| *kind != Kind::Untyped);
-        let first = kinds.next().unwrap_or(Kind::Untyped);
-        let uniform = kinds.all(|kind| kind == first);
-        Ok(Analysis::of_parts(if uniform { first } else { Kind::Unknown }, &parts).or_fails(fails))
+        let kind = Kind::common(kinds.into_iter().map(|(_, kind)| kind));
+        Ok(Analysis::of_parts(kind, &parts).or_fails(fails))
     }
 
     /// The forms that hold a query.
@@ -311,6 +311,17 @@ impl Resolver<'_> {
                 scope.qualified(table, name, self.dialect)?
             };
             if let Found::Column { parts: resolved, analysis } = found {
+                let renamed = depth == 0 && table.is_empty() && !aliases.is_empty();
+                if renamed && self.renamed.iter().any(|own| self.same(own, name)) {
+                    return Err(Refusal::new(
+                        RefusalCode::Ambiguous,
+                        format!(
+                            "`{}` is a column and another result column's alias",
+                            name.as_str()
+                        ),
+                        "give the result column another alias",
+                    ));
+                }
                 let written = !table.is_empty();
                 self.innermost = self.innermost.max(self.scopes.len().checked_sub(depth + 1));
                 *parts = if written { resolved } else { self.spelled(resolved, depth) };
@@ -340,14 +351,14 @@ impl Resolver<'_> {
 
     /// A column alone in sight stays as short as people write it; elsewhere its table is written before it, unless a
     /// nearer table of the same name would take the reference.
-    fn spelled(&self, mut resolved: Vec<Name>, depth: usize) -> Vec<Name> {
+    pub(super) fn spelled(&self, mut resolved: Vec<Name>, depth: usize) -> Vec<Name> {
         let bindings: usize = self.scopes.iter().map(|scope| scope.bindings.len()).sum();
         let shadowed = resolved.first().is_some_and(|table| {
             self.scopes
                 .iter()
                 .rev()
                 .take(depth)
-                .any(|scope| scope.binding(table, self.dialect).is_some())
+                .any(|scope| scope.similar_binding(table, self.dialect).is_some())
         });
         if resolved.len() == 2 && (bindings == 1 || shadowed) {
             resolved.remove(0);

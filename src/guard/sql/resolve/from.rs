@@ -11,7 +11,14 @@ impl Resolver<'_> {
     pub(super) fn from(&mut self, from: &mut [FromItem]) -> Resolved<Scope> {
         let mut scope = Scope::default();
         for item in from.iter_mut() {
-            self.source(item, &mut scope)?;
+            if self.dialect == Dialect::Mysql {
+                // A comma binds looser than JOIN, whose conditions see only what it joins.
+                let mut own = Scope::default();
+                self.source(item, &mut own)?;
+                Self::merge(&mut scope, own, self.dialect)?;
+            } else {
+                self.source(item, &mut scope)?;
+            }
         }
         self.late_conditions(from, &scope)?;
         Ok(scope)
@@ -30,7 +37,7 @@ impl Resolver<'_> {
             };
             Self::merge(scope, right, self.dialect)?;
             scope.merged.extend(merged);
-            if let (JoinConstraint::On(on), Dialect::Postgresql | Dialect::Mssql) =
+            if let (JoinConstraint::On(on), Dialect::Postgresql | Dialect::Mysql | Dialect::Mssql) =
                 (constraint, self.dialect)
             {
                 self.scopes.push(scope.clone());
@@ -120,7 +127,7 @@ impl Resolver<'_> {
                 if *lateral {
                     self.scopes.push(before.clone());
                 }
-                let mut columns = self.nested(query)?;
+                let mut columns = self.closed(query)?;
                 if *lateral {
                     self.scopes.pop();
                 }
@@ -171,10 +178,25 @@ impl Resolver<'_> {
         alias: Option<&Alias>,
     ) -> Resolved<(Binding, Option<Factor>)> {
         let cte = match &*name {
-            [single] => self.ctes.iter().rev().find(|cte| self.same(&cte.name, single)),
+            [single] => self
+                .ctes
+                .iter()
+                .rev()
+                .find(|cte| self.dialect.similar_table(cte.name.as_str(), single.as_str()))
+                .map(|cte| (cte, self.dialect.same_table(cte.name.as_str(), single.as_str()))),
             _ => None,
         };
-        if let Some(cte) = cte {
+        if let Some((_, false)) = cte {
+            return Err(Refusal::new(
+                RefusalCode::Ambiguous,
+                format!(
+                    "the name `{}` differs from a WITH query in case only",
+                    scope::dotted(name)
+                ),
+                "write each name in one spelling",
+            ));
+        }
+        if let Some((cte, true)) = cte {
             let mut columns = cte.columns.clone().ok_or_else(|| {
                 Refusal::unsupported(
                     format_args!("the WITH query `{}` before or inside its own definition", cte.name.as_str()),

@@ -38,7 +38,7 @@ pub(super) fn literal(literal: &Literal) -> Kind {
 /// Decimals of different scales may have no common type that holds both, and a DATE before 1753 is no DATETIME.
 pub(super) fn comparison_fails(left: Kind, right: Kind) -> Option<&'static str> {
     let total = match (left, right) {
-        (Kind::Unknown, _) | (_, Kind::Unknown) => false,
+        (Kind::Unknown | Kind::DateText, _) | (_, Kind::Unknown | Kind::DateText) => false,
         (Kind::Untyped, Kind::Untyped) => true,
         (Kind::Untyped, Kind::Known(known)) | (Kind::Known(known), Kind::Untyped) => {
             matches!(known, T::Text | T::Date | T::Timestamp | T::Timestamptz)
@@ -125,9 +125,8 @@ pub(super) fn cast_fails(operand: &Expr, kind: Kind, to: SqlType) -> Option<&'st
             ["DATE", "TIME", "DATETIME2", "DATETIMEOFFSET"].contains(&name) || text
         }
         (_, Kind::Known(T::Uuid)) => name == "UNIQUEIDENTIFIER" || (text && length >= 36),
-        (_, Kind::Known(T::Bytes | T::Time | T::Interval | T::Json | T::Other) | Kind::Unknown) => {
-            false
-        }
+        (_, Kind::Known(T::Bytes | T::Time | T::Interval | T::Json | T::Other))
+        | (_, Kind::DateText | Kind::Unknown) => false,
     };
     (!fits).then_some("a value may not fit the type it is cast to")
 }
@@ -153,7 +152,7 @@ pub(super) fn convert_fails(
 
 /// What is known of a call, once its arguments are.
 pub(super) fn call(rule: &Rule, args: &Arguments, parts: &[Analysis]) -> Analysis {
-    let usual = Dialect::listed(rule, parts);
+    let usual = Dialect::Mssql.listed(rule, parts);
     let args = match args {
         Arguments::Star => &[],
         Arguments::List(args) => args.as_slice(),
@@ -256,6 +255,7 @@ fn isnull_fails(second: Option<&Expr>, first: Kind, kind: Kind) -> Option<&'stat
             T::Decimal | T::Bytes | T::Time | T::Interval | T::Uuid | T::Json | T::Other,
         )
         | Kind::Untyped
+        | Kind::DateText
         | Kind::Unknown => false,
     };
     (!total).then_some(MIXED)
