@@ -1,32 +1,60 @@
-//! MySQL and MariaDB.
+//! MySQL and MariaDB: every query in a read-only transaction, on a verified connection of its own.
 
-use super::{EngineError, Introspected, Rows};
+mod address;
+mod client;
+mod failure;
+mod introspect;
+mod keys;
+mod privileges;
+mod session;
+#[cfg(test)]
+mod tests;
+mod types;
+mod values;
+
+use std::time::Duration;
+
+use super::pool::{Job, Pool};
+use super::{EngineError, Introspected, Rows, url};
 use crate::catalog::Catalog;
 use crate::guard::sql::SelectSql;
-use crate::policy::settings::Settings;
+use crate::policy::settings::{Limits, Settings};
+use client::Client;
 
-/// A MySQL and MariaDB server. Connections are made when they are needed.
-pub struct Mysql {}
+/// Time for each statement that looks at what the database holds.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// A MySQL or MariaDB server. Connections are made when they are needed.
+pub struct Mysql {
+    pool: Pool<Client>,
+    limits: Limits,
+}
 
 impl Mysql {
     /// Reads where the server is; does not connect.
     pub(super) fn open(settings: &Settings) -> Result<Self, EngineError> {
-        Err(EngineError::Unsupported(settings.engine))
+        let options = address::read(&url(settings)?)?;
+        let limits = settings.limits;
+        let pool = Pool::new(Client { options, limit: limits.timeout() });
+        Ok(Self { pool, limits })
     }
 
     /// Runs a guarded query.
-    #[expect(clippy::unused_async, reason = "filled in next")]
     pub(super) async fn run(
         &self,
-        _query: &SelectSql,
-        _catalog: &Catalog,
+        query: &SelectSql,
+        catalog: &Catalog,
     ) -> Result<Rows, EngineError> {
-        Err(EngineError::Unavailable)
+        self.run_job(Job::new(query, self.limits), catalog).await
+    }
+
+    async fn run_job(&self, job: Job, catalog: &Catalog) -> Result<Rows, EngineError> {
+        let raw = self.pool.run(job).await?;
+        Ok(values::into_rows(raw, catalog))
     }
 
     /// Reads what the database holds.
-    #[expect(clippy::unused_async, reason = "filled in next")]
     pub(super) async fn introspect(&self) -> Result<Introspected, EngineError> {
-        Err(EngineError::Unavailable)
+        introspect::read(&self.pool.server().options, LOOK).await
     }
 }

@@ -1,3 +1,4 @@
 //! Engines on real servers, each started by its test.
 
+mod mysql;
 mod postgresql;

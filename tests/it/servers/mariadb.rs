@@ -41,6 +41,8 @@ fn spawn(program: &Path, data: &Path, port: u16, settings: &[&str]) -> Child {
         .arg(format!("--datadir={}", data.display()))
         .arg(format!("--socket={}", data.join("s").display()))
         .arg(format!("--pid-file={}", data.join("p").display()))
+        // A server that starts clears its folder of temporary tables, another server's too.
+        .arg(format!("--tmpdir={}", data.display()))
         .args([&format!("--port={port}"), "--bind-address=127.0.0.1", "--skip-name-resolve"])
         .args(["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M"])
         .args(settings)
@@ -64,7 +66,8 @@ impl Server {
         let mut made = Command::new(install);
         made.args(["--no-defaults", "--auth-root-authentication-method=normal"])
             .args(["--skip-test-db", "--innodb-flush-log-at-trx-commit=0"])
-            .arg(format!("--datadir={}", data.display()));
+            .arg(format!("--datadir={}", data.display()))
+            .arg(format!("--tmpdir={}", folder.path().display()));
         if is_root() {
             let (user, group) = account("mysql");
             chown(folder.path(), Some(user), Some(group)).unwrap();
