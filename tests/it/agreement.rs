@@ -55,7 +55,7 @@ async fn the_oracle_is_not_degenerate() {
 async fn engines_agree_with_each_other_and_with_cedar() {
     let cedar = world::demo();
     let mut engines = Vec::new();
-    for dialect in [Dialect::Sqlite, Dialect::Postgresql] {
+    for dialect in [Dialect::Sqlite, Dialect::Postgresql, Dialect::Mysql] {
         if let Some(servers) = Servers::start(dialect).await {
             let live = servers.shared(Indexes::Hostile).await;
             engines.push((rewrite::database(dialect), live, servers));

@@ -314,3 +314,13 @@ async fn paired_secrets_give_the_same_on_sqlite() {
 async fn paired_secrets_give_the_same_on_postgresql() {
     paired_secrets_give_the_same(Dialect::Postgresql).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn generated_queries_commute_on_mariadb() {
+    generated_queries_commute(Dialect::Mysql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paired_secrets_give_the_same_on_mariadb() {
+    paired_secrets_give_the_same(Dialect::Mysql).await;
+}

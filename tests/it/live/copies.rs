@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dialektai::catalog::{ColumnType, Relation};
-use dialektai::guard::sql::Dialect;
+use dialektai::guard::sql::{Dialect, MYSQL_SQL_MODE};
 use dialektai::identity::Principal;
 use dialektai::policy::Database;
 
@@ -70,7 +70,8 @@ impl Servers {
                 let mut maintenance = Live::Mariadb(server.connect("mysql").await, name.to_owned());
                 maintenance.execute(&format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")).await;
                 let mut live = Live::Mariadb(server.connect(name).await, name.to_owned());
-                live.execute("SET sql_mode = 'NO_BACKSLASH_ESCAPES', foreign_key_checks = 0").await;
+                live.execute("SET sql_mode = 'NO_BACKSLASH_ESCAPES,STRICT_TRANS_TABLES', foreign_key_checks = 0")
+                    .await;
                 live
             }
         }
@@ -82,7 +83,11 @@ impl Servers {
         match self {
             Self::Sqlite => Live::Sqlite(world::shared(indexes).await),
             Self::Postgresql(server) => Live::Postgresql(server.connect(&name).await),
-            Self::Mariadb(server) => Live::Mariadb(server.connect(&name).await, name),
+            Self::Mariadb(server) => {
+                let mut live = Live::Mariadb(server.connect(&name).await, name);
+                pinned(&mut live).await;
+                live
+            }
         }
     }
 
@@ -120,6 +125,7 @@ impl Servers {
             let hidden = permitted.hidden(relation);
             live.execute(&format!("DELETE FROM {} WHERE {hidden}", relation.name.name)).await;
         }
+        pinned(&mut live).await;
         live
     }
 
@@ -131,7 +137,19 @@ impl Servers {
                 live.execute(&statement).await;
             }
         }
+        pinned(&mut live).await;
         live
+    }
+}
+
+/// Pins the modes that the engine pins.
+pub(crate) async fn pinned(live: &mut Live) {
+    if live.dialect() == Dialect::Mysql {
+        live.execute(&format!(
+            "SET sql_mode = '{MYSQL_SQL_MODE}', time_zone = '+00:00'; \
+             SET NAMES utf8mb4 COLLATE utf8mb4_general_ci"
+        ))
+        .await;
     }
 }
 
@@ -171,8 +189,8 @@ async fn fill(live: &mut Live, indexes: Indexes) {
         let others = relation.columns.iter().filter(|own| own.name.as_str() != "customer_id");
         for column in others {
             let (table, name) = (&relation.name.name, column.name.as_str());
-            let text = column.column_type == ColumnType::Text;
-            let prefix = if text && live.dialect() == Dialect::Mysql { "(60)" } else { "" };
+            let long = ["description", "note", "body"].contains(&name);
+            let prefix = if long && live.dialect() == Dialect::Mysql { "(60)" } else { "" };
             let index = format!("INDEX {table}_{name} ON {table} ({name}{prefix})");
             // What has one row is read before anything else is asked.
             let unique = live.dialect() == Dialect::Mysql

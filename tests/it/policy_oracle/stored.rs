@@ -9,7 +9,7 @@ use dialektai::predicate::{PredicateSet, Row, RowFilter, Value};
 use tokio::runtime::Runtime;
 
 use crate::live::Live;
-use crate::live::copies::Servers;
+use crate::live::copies::{Servers, pinned};
 use crate::world::{DEMO_SCHEMA, civil};
 
 /// The relation `facts` on one engine. Rows with an instant that no engine's dates can hold are left out.
@@ -23,7 +23,7 @@ pub(super) struct Stored {
 
 impl Stored {
     pub(super) fn on_every_engine(rows: &[(&'static str, String, Row)]) -> Vec<Self> {
-        let engines = [Dialect::Sqlite, Dialect::Postgresql];
+        let engines = [Dialect::Sqlite, Dialect::Postgresql, Dialect::Mysql];
         engines.into_iter().filter_map(|dialect| Self::on(dialect, rows)).collect()
     }
 
@@ -35,6 +35,7 @@ impl Stored {
             let servers = Servers::bare(dialect).await?;
             let mut live = servers.empty("stored").await;
             let mut keys = BTreeSet::new();
+            pinned(&mut live).await;
             live.execute(&create_table(facts, dialect)).await;
             for (_, key, row) in rows.iter().filter(|(of, ..)| *of == "facts") {
                 if let Some(insert) = insert(facts, row, dialect) {
