@@ -55,7 +55,8 @@ impl Live {
             Self::Sqlite(connection) => world::run_text(connection, sql).await,
             Self::Postgresql(connection) => postgresql::run(connection, sql).await,
             Self::Mariadb(connection, schema) => {
-                mariadb::run(connection, &renamed(sql, schema), &[]).await
+                let outcome = mariadb::run(connection, &renamed(sql, schema), &[]).await;
+                outcome.map_err(|error| error.replace(schema.as_str(), DEMO_SCHEMA))
             }
         }
     }
@@ -75,6 +76,7 @@ impl Live {
             Self::Mariadb(connection, schema) => {
                 let text = renamed(query.text(), schema);
                 let outcome = mariadb::run(connection, &text, query.binds()).await;
+                let outcome = outcome.map_err(|error| error.replace(schema.as_str(), DEMO_SCHEMA));
                 let warnings = mariadb::warnings(connection, schema).await;
                 Observed { outcome, warnings }
             }

@@ -46,7 +46,9 @@ pub(super) async fn warnings(connection: &mut MySqlConnection, schema: &str) -> 
         .map(|row| {
             let code: u32 = row.get_unchecked(1);
             let text: String = row.get_unchecked(2);
-            format!("{code} {}", text.replace(schema, DEMO_SCHEMA))
+            let text = text.replace(schema, DEMO_SCHEMA);
+            // Rows are counted in the order of the plan.
+            format!("{code} {}", text.split(" at row ").next().unwrap())
         })
         .collect();
     warnings.sort();
