@@ -25,7 +25,8 @@ when { resource has tenant_id && resource.tenant_id == principal.tenant };"#;
 fn catalog(default_schema: &str) -> String {
     let mut text = format!("default_schema = \"{default_schema}\"\n");
     for line in SCHEMA.lines().filter(|line| line.starts_with("CREATE TABLE ")) {
-        let (name, columns) = line["CREATE TABLE ".len()..].split_once(" (").unwrap();
+        let line = line.strip_prefix("CREATE TABLE ").unwrap();
+        let (name, columns) = line.split_once(" (").unwrap();
         text.push_str(&format!("\n[[relation]]\nname = \"{name}\"\n"));
         let mut key = Vec::new();
         let mut written = Vec::new();
@@ -97,13 +98,17 @@ fn cases(dialect: Dialect, default_schema: &str) -> Vec<Case> {
     cases
 }
 
+/// What a case gave on the shared database, and what its original gives on the tenant's own copy.
+struct Compared<T> {
+    case: Case,
+    guarded: Vec<Vec<T>>,
+    own: Vec<Vec<T>>,
+}
+
 /// Every query has rows for some tenant: otherwise it compares nothing.
-fn assert_same<T: Debug + PartialEq>(
-    results: Vec<(Case, Vec<Vec<T>>, Vec<Vec<T>>)>,
-    is_null: impl Fn(&T) -> bool,
-) {
+fn assert_same<T: Debug + PartialEq>(results: Vec<Compared<T>>, is_null: impl Fn(&T) -> bool) {
     let mut rows = std::collections::BTreeMap::new();
-    for (case, guarded, own) in results {
+    for Compared { case, guarded, own } in results {
         let told = own.iter().filter(|row| !row.iter().all(&is_null)).count();
         *rows.entry(case.name.clone()).or_insert(0) += told;
         assert_eq!(guarded, own, "{} of {}\n{}", case.name, case.tenant, case.guarded);
@@ -133,7 +138,7 @@ async fn on_sqlite() {
         let guarded = world::run_text(&mut shared, &text).await.unwrap();
         let own = copies.get_mut(&case.tenant).unwrap();
         let own = world::run_text(own, &case.original).await.unwrap();
-        results.push((case, guarded, own));
+        results.push(Compared { case, guarded, own });
     }
     assert_same(results, |cell| cell == "NULL");
 }
@@ -169,9 +174,41 @@ async fn on_postgresql() {
             let guarded = sqlx::raw_sql(run(text)).fetch_all(&mut shared).await.unwrap();
             let original =
                 sqlx::raw_sql(run(case.original.clone())).fetch_all(&mut own).await.unwrap();
-            results.push((case, rows(guarded), rows(original)));
+            results.push(Compared { case, guarded: rows(guarded), own: rows(original) });
         }
         own.close().await.unwrap();
+    }
+    assert_same(results, Option::is_none);
+}
+
+#[tokio::test]
+async fn on_mariadb() {
+    let Some(server) = servers::mariadb::Server::start(&[]).await else { return };
+    let run = |text: String| AssertSqlSafe(text).into_sql_str();
+    let mut root = server.connect("mysql").await;
+    let mut databases: Vec<(String, Vec<i64>)> = vec![("shared".to_owned(), TENANTS.to_vec())];
+    databases.extend(TENANTS.iter().map(|tenant| (format!("own_{tenant}"), vec![*tenant])));
+    for (name, tenants) in &databases {
+        sqlx::raw_sql(run(format!("CREATE DATABASE {name}"))).execute(&mut root).await.unwrap();
+        let mut connection = server.connect(name).await;
+        // One transaction: a commit for each row would wait for the disk each time.
+        let seed = format!("START TRANSACTION; {} COMMIT", seed::inserts(tenants));
+        for text in [SCHEMA.to_owned(), seed] {
+            sqlx::raw_sql(run(text)).execute(&mut connection).await.unwrap();
+        }
+    }
+    let rows = |rows: Vec<sqlx::mysql::MySqlRow>| -> Vec<Vec<Option<Vec<u8>>>> {
+        let bytes = |row: &sqlx::mysql::MySqlRow, at| row.get_unchecked::<Option<Vec<u8>>, _>(at);
+        rows.iter().map(|row| (0..row.len()).map(|at| bytes(row, at)).collect()).collect()
+    };
+    let mut shared = server.connect("shared").await;
+    let mut results = Vec::new();
+    for case in cases(Dialect::Mysql, "shared") {
+        let mut own = server.connect(&format!("own_{}", case.tenant)).await;
+        let text = case.guarded.replace('?', &case.tenant.to_string());
+        let guarded = sqlx::raw_sql(run(text)).fetch_all(&mut shared).await.unwrap();
+        let original = sqlx::raw_sql(run(case.original.clone())).fetch_all(&mut own).await.unwrap();
+        results.push(Compared { case, guarded: rows(guarded), own: rows(original) });
     }
     assert_same(results, Option::is_none);
 }
