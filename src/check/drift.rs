@@ -18,7 +18,7 @@ pub(super) fn check(engine: EngineKind, listed: &Catalog, live: &Catalog) -> Vec
     for relation in &listed.relations {
         match live.relation(&relation.name) {
             Some(found) => {
-                Comparison { engine, listed: relation, live: found }.check(&mut findings)
+                Comparison { engine, listed: relation, live: found }.check(&mut findings);
             }
             None => findings.push(Finding::of_relation(&relation.name, Matter::RelationGone)),
         }

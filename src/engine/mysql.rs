@@ -22,7 +22,7 @@ use crate::policy::settings::{Limits, Settings};
 use client::Client;
 
 /// Time for each statement that looks at what the database holds.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 
 /// A MySQL or MariaDB server. Connections are made when they are needed.
 pub struct Mysql {

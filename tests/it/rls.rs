@@ -17,7 +17,7 @@ fn check(dialect: Dialect) -> String {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     // A hash of every file of the folder.
-    let text = script.text.replace(&database.version()[..16], "[HASH]");
+    let text = script.text.replace(database.version().split_at(16).0, "[HASH]");
     settings.bind(|| insta::assert_snapshot!(dialect.name(), text));
     script.text
 }

@@ -96,10 +96,10 @@ async fn until_gone(wire: &mut MySqlConnection, session: &Session) -> Result<(),
     Ok(())
 }
 
-/// ER_NO_SUCH_THREAD: the connection has ended.
+/// `ER_NO_SUCH_THREAD`: the connection has ended.
 const NO_SUCH_THREAD: u16 = 1094;
 
-/// ER_KILL_DENIED_ERROR: while a routine or view runs with its definer's rights, the connection is the definer's.
+/// `ER_KILL_DENIED_ERROR`: while a routine or view runs with its definer's rights, the connection is the definer's.
 const KILL_DENIED: u16 = 1095;
 
 /// Ends the connection of a session at the server, and returns when it is gone.
@@ -148,13 +148,12 @@ async fn collect(wire: &mut MySqlConnection, job: &Job) -> Result<RawRows<Descri
             }
         }
     }
-    let described = match described {
-        Some(described) => described,
+    let described = if let Some(described) = described {
+        described
+    } else {
         // No row came, and only rows carry their columns. The statement is still prepared.
-        None => {
-            let text = AssertSqlSafe(job.text.as_str()).into_sql_str();
-            Described::of(wire.prepare(text).await?.columns())
-        }
+        let text = AssertSqlSafe(job.text.as_str()).into_sql_str();
+        Described::of(wire.prepare(text).await?.columns())
     };
     Ok(gathered.into_rows(described))
 }

@@ -196,9 +196,9 @@ async fn prepare(
     let settings = settings(flavour, limit);
     let assignments: Vec<String> = settings
         .iter()
-        .map(|setting| match setting.quoted {
-            true => format!("{} = '{}'", setting.name, setting.value),
-            false => format!("{} = {}", setting.name, setting.value),
+        .map(|setting| {
+            let quote = if setting.quoted { "'" } else { "" };
+            format!("{} = {quote}{}{quote}", setting.name, setting.value)
         })
         .collect();
     execute(wire, format!("SET {}, timestamp = DEFAULT", assignments.join(", "))).await?;

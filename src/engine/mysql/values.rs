@@ -110,10 +110,13 @@ impl Wire {
             "TIME" => Self::Time,
             "JSON" => Self::Json,
             "GEOMETRY" => Self::Bytes,
-            name if name.contains("INT") || name == "YEAR" => match unsigned {
-                true => Self::Unsigned,
-                false => Self::Integer,
-            },
+            name if name.contains("INT") || name == "YEAR" => {
+                if unsigned {
+                    Self::Unsigned
+                } else {
+                    Self::Integer
+                }
+            }
             "NULL" | "SET" => Self::Text,
             // The driver takes text under a binary collation for bytes; the character set alone tells.
             _ if <str as Type<MySql>>::compatible(info) => Self::Text,
@@ -172,6 +175,7 @@ fn text(bytes: &[u8]) -> Cell {
 }
 
 /// Where a number begins.
+#[derive(Clone, Copy)]
 enum Order {
     Little,
     Big,

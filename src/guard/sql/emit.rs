@@ -112,29 +112,29 @@ impl Emit<'_, '_> {
             Predicate::CompareColumns { left, op, right } => {
                 let (left, right) = (self.known(left)?, self.known(right)?);
                 match self.dialect {
-                    Dialect::Sqlite => sqlite::compare_columns(self, &left, *op, &right),
+                    Dialect::Sqlite => Ok(sqlite::compare_columns(self, &left, *op, &right)),
                     Dialect::Postgresql => {
                         Ok(postgresql::compare_columns(self, &left, *op, &right))
                     }
-                    Dialect::Mysql => mysql::compare_columns(self, &left, *op, &right),
+                    Dialect::Mysql => Ok(mysql::compare_columns(self, &left, *op, &right)),
                     Dialect::Mssql => Ok(mssql::compare_columns(self, &left, *op, &right)),
                 }
             }
             Predicate::In { column, values, negated } => {
                 let column = self.known(column)?;
                 match self.dialect {
-                    Dialect::Sqlite => sqlite::is_in(self, &column, values, *negated),
+                    Dialect::Sqlite => Ok(sqlite::is_in(self, &column, values, *negated)),
                     Dialect::Postgresql => postgresql::is_in(self, &column, values, *negated),
-                    Dialect::Mysql => mysql::is_in(self, &column, values, *negated),
+                    Dialect::Mysql => Ok(mysql::is_in(self, &column, values, *negated)),
                     Dialect::Mssql => Ok(mssql::is_in(self, &column, values, *negated)),
                 }
             }
             Predicate::Like { column, pattern, negated } => {
                 let column = self.known(column)?;
                 match self.dialect {
-                    Dialect::Sqlite => sqlite::like(self, &column, pattern, *negated),
+                    Dialect::Sqlite => Ok(sqlite::like(self, &column, pattern, *negated)),
                     Dialect::Postgresql => Ok(postgresql::like(self, &column, pattern, *negated)),
-                    Dialect::Mysql => mysql::like(self, &column, pattern, *negated),
+                    Dialect::Mysql => Ok(mysql::like(self, &column, pattern, *negated)),
                     Dialect::Mssql => mssql::like(self, &column, pattern, *negated),
                 }
             }

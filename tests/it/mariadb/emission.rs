@@ -113,7 +113,6 @@ fn columns(left: &str, op: CmpOp, right: &str) -> Predicate {
     Predicate::CompareColumns { left: column(left), op, right: column(right) }
 }
 
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<(Predicate, &'static [i32])> {
     const GUID: &str = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
     let new_year = || Value::Datetime(1_735_689_600_000);

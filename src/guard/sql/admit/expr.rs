@@ -108,7 +108,7 @@ impl Admit {
         }
     }
 
-    /// The tests that SQL writes with words, and the calls that it writes with words inside.
+    /// The tests that SQL writes with words.
     fn predicate_or_call(&mut self, expr: &ast::Expr) -> Admitted<Expr> {
         use ast::Expr as Foreign;
         match expr {
@@ -158,6 +158,14 @@ impl Admit {
             Foreign::AllOp { left, compare_op, right } => {
                 self.quantified(left, compare_op, right, true)
             }
+            _ => self.worded_call(expr),
+        }
+    }
+
+    /// The calls that SQL writes with words inside, and the forms that stand alone.
+    fn worded_call(&mut self, expr: &ast::Expr) -> Admitted<Expr> {
+        use ast::Expr as Foreign;
+        match expr {
             Foreign::Extract { field, syntax: _, expr } => {
                 absent(self.dialect == Dialect::Sqlite, "EXTRACT", "use strftime")?;
                 let field = types::extract_field(field)

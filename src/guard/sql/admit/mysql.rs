@@ -203,8 +203,8 @@ fn is_test(expr: &ast::Expr) -> bool {
                     | Op::PGOverlap
             )
         }
-        F::UnaryOp { op: ast::UnaryOperator::Not, .. } => true,
-        F::Like { .. }
+        F::UnaryOp { op: ast::UnaryOperator::Not, .. }
+        | F::Like { .. }
         | F::RLike { .. }
         | F::Between { .. }
         | F::In { .. }

@@ -121,10 +121,10 @@ pub(super) fn compare_columns(
     left: &Column,
     op: CmpOp,
     right: &Column,
-) -> Emitted {
+) -> Expr {
     let test = binary(comparison(op), operand(emit, left), operand(emit, right));
     let test = of_type(emit, right, test);
-    Ok(of_type(emit, left, test))
+    of_type(emit, left, test)
 }
 
 pub(super) fn is_in(
@@ -132,18 +132,18 @@ pub(super) fn is_in(
     column: &Column,
     values: &[Value],
     negated: bool,
-) -> Emitted {
+) -> Expr {
     let loose = (!negated && values.iter().all(|value| has_loose(column, value))).then(|| {
         let list = values.iter().map(|value| emit.value(value)).collect();
         Expr::InList { expr: Box::new(emit.column(column)), list, negated: false }
     });
     let list = values.iter().map(|value| exact(emit, value)).collect();
     let test = Expr::InList { expr: Box::new(operand(emit, column)), list, negated };
-    Ok(match loose {
+    match loose {
         Some(loose) => and(loose, test),
         None if negated => of_type(emit, column, test),
         None => test,
-    })
+    }
 }
 
 pub(super) fn like(
@@ -151,12 +151,12 @@ pub(super) fn like(
     column: &Column,
     pattern: &[PatternElement],
     negated: bool,
-) -> Emitted {
+) -> Expr {
     let expr = Box::new(operand(emit, column));
     // Byte by byte: the pattern has no `_`, and no character of UTF-8 begins inside another.
     let pattern = Box::new(exact(emit, &Value::String(like_pattern(pattern))));
     let escape = Some(Box::new(text("!")));
-    Ok(Expr::Like { kind: LikeKind::Like, expr, pattern, escape, negated })
+    Expr::Like { kind: LikeKind::Like, expr, pattern, escape, negated }
 }
 
 pub(super) fn written(value: &Value) -> Expr {

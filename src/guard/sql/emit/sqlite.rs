@@ -54,11 +54,11 @@ pub(super) fn compare_columns(
     left: &Column,
     op: CmpOp,
     right: &Column,
-) -> Emitted {
+) -> Expr {
     let operands = (operand(left, emit.column(left)), operand(right, emit.column(right)));
     let test = binary(comparison(op), operands.0, operands.1);
     let test = of_type(emit, right, test);
-    Ok(of_type(emit, left, test))
+    of_type(emit, left, test)
 }
 
 pub(super) fn is_in(
@@ -66,11 +66,11 @@ pub(super) fn is_in(
     column: &Column,
     values: &[Value],
     negated: bool,
-) -> Emitted {
+) -> Expr {
     let list = values.iter().map(|value| emit.value(value)).collect();
     let expr = Box::new(operand(column, emit.column(column)));
     let test = Expr::InList { expr, list, negated };
-    Ok(if negated { of_type(emit, column, test) } else { test })
+    if negated { of_type(emit, column, test) } else { test }
 }
 
 pub(super) fn like(
@@ -78,7 +78,7 @@ pub(super) fn like(
     column: &Column,
     pattern: &[PatternElement],
     negated: bool,
-) -> Emitted {
+) -> Expr {
     let expr = Box::new(operand(column, emit.column(column)));
     let pattern = Box::new(emit.value(&Value::String(glob(pattern))));
     let mut test = Expr::Like { kind: LikeKind::Glob, expr, pattern, escape: None, negated: false };
@@ -88,7 +88,7 @@ pub(super) fn like(
     }
     // GLOB reads a text up to its first U+0000; such a text matches no pattern, nor its negation.
     let nul = call("instr", vec![emit.column(column), call("char", vec![number(0)])]);
-    Ok(of_type(emit, column, and(binary(BinaryOp::Eq, nul, number(0)), test)))
+    of_type(emit, column, and(binary(BinaryOp::Eq, nul, number(0)), test))
 }
 
 pub(super) fn written(value: &Value) -> Expr {

@@ -120,6 +120,26 @@ impl Printer<'_> {
             Expr::Case { operand, branches, otherwise } => {
                 self.case(operand.as_deref(), branches, otherwise.as_deref())
             }
+            Expr::Function(function) => self.function(function),
+            Expr::Row(items) => {
+                self.push("(");
+                self.exprs(items)?;
+                self.push(")");
+                Ok(())
+            }
+            Expr::Array(items) => {
+                self.push("ARRAY[");
+                self.exprs(items)?;
+                self.push("]");
+                Ok(())
+            }
+            other => self.worded(other),
+        }
+    }
+
+    /// Calls and suffixes that are written with words.
+    fn worded(&mut self, expr: &Expr) -> Printed {
+        match expr {
             Expr::Interval { value, unit } => {
                 self.push("INTERVAL ");
                 self.operand(value)?;
@@ -176,19 +196,6 @@ impl Printer<'_> {
                     }
                     Dialect::Postgresql => self.name(collation),
                 }
-                Ok(())
-            }
-            Expr::Function(function) => self.function(function),
-            Expr::Row(items) => {
-                self.push("(");
-                self.exprs(items)?;
-                self.push(")");
-                Ok(())
-            }
-            Expr::Array(items) => {
-                self.push("ARRAY[");
-                self.exprs(items)?;
-                self.push("]");
                 Ok(())
             }
             other => self.expr(other),

@@ -111,20 +111,7 @@ impl Resolver<'_> {
             Expr::Array(items) => {
                 Ok(Analysis::of_parts(Kind::Unknown, &self.parts(items, aliases)?))
             }
-            Expr::Extract { field: _, expr } => {
-                let part = self.part(expr, aliases)?;
-                let kind = named_type(super::super::tree::SqlType {
-                    name: "NUMERIC",
-                    modifiers: (None, None),
-                });
-                // A date has no hours and a time no years, which shows on the first row only.
-                let instant = matches!(
-                    part.kind,
-                    Kind::Known(ColumnType::Timestamp | ColumnType::Timestamptz)
-                ) || (self.dialect == Dialect::Mysql && part.kind.is_date());
-                let fails = (!instant).then_some("a value of this type may lack the field");
-                Ok(Analysis::of_parts(kind, &[part]).or_fails(fails))
-            }
+            Expr::Extract { field: _, expr } => self.extract(expr, aliases),
             // Not of proposals.
             Expr::FoldedEq { .. } => Err(Refusal::unsupported("this operator", "use a comparison")),
             Expr::AtTimeZone { expr, zone } => {
@@ -138,6 +125,18 @@ impl Resolver<'_> {
             | Expr::Subquery(_)
             | Expr::Quantified { .. } => self.with_query(expr, aliases),
         }
+    }
+
+    fn extract(&mut self, expr: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
+        let part = self.part(expr, aliases)?;
+        let kind =
+            named_type(super::super::tree::SqlType { name: "NUMERIC", modifiers: (None, None) });
+        // A date has no hours and a time no years, which shows on the first row only.
+        let instant =
+            matches!(part.kind, Kind::Known(ColumnType::Timestamp | ColumnType::Timestamptz))
+                || (self.dialect == Dialect::Mysql && part.kind.is_date());
+        let fails = (!instant).then_some("a value of this type may lack the field");
+        Ok(Analysis::of_parts(kind, &[part]).or_fails(fails))
     }
 
     fn case(
@@ -263,10 +262,9 @@ impl Resolver<'_> {
         let fails = call.fails.or_else(|| parts.iter().find_map(|part| part.fails));
         // In the outermost query, what folds rows sees only rows that have passed the filters.
         let fails = match (aggregates && self.nesting == 0, self.dialect) {
-            (false, _) => fails,
             // SQL Server computes scalars where it likes, also the arguments of what folds rows.
             (true, Dialect::Mssql) if rule.aggregates(args) => inherited,
-            (true, Dialect::Mssql) => fails,
+            (false, _) | (true, Dialect::Mssql) => fails,
             (true, Dialect::Sqlite | Dialect::Postgresql | Dialect::Mysql) => None,
         };
         Ok(Analysis { fails, ..call })

@@ -125,8 +125,12 @@ pub(super) fn cast_fails(operand: &Expr, kind: Kind, to: SqlType) -> Option<&'st
             ["DATE", "TIME", "DATETIME2", "DATETIMEOFFSET"].contains(&name) || text
         }
         (_, Kind::Known(T::Uuid)) => name == "UNIQUEIDENTIFIER" || (text && length >= 36),
-        (_, Kind::Known(T::Bytes | T::Time | T::Interval | T::Json | T::Other))
-        | (_, Kind::DateText | Kind::Unknown) => false,
+        (
+            _,
+            Kind::Known(T::Bytes | T::Time | T::Interval | T::Json | T::Other)
+            | Kind::DateText
+            | Kind::Unknown,
+        ) => false,
     };
     (!fits).then_some("a value may not fit the type it is cast to")
 }

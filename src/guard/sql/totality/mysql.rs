@@ -10,9 +10,8 @@ pub(super) fn comparable(left: Kind, right: Kind) -> bool {
     const TEXT: Kind = Kind::Known(ColumnType::Text);
     let is_text = |kind| matches!(kind, TEXT | Kind::DateText);
     match (left, right) {
-        (Kind::Unknown, _) | (_, Kind::Unknown) => false,
-        (Kind::Known(ColumnType::Json | ColumnType::Other), _)
-        | (_, Kind::Known(ColumnType::Json | ColumnType::Other)) => false,
+        (Kind::Unknown | Kind::Known(ColumnType::Json | ColumnType::Other), _)
+        | (_, Kind::Unknown | Kind::Known(ColumnType::Json | ColumnType::Other)) => false,
         (Kind::Untyped, _) | (_, Kind::Untyped) => true,
         (left, right) => {
             left == right

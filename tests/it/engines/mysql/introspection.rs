@@ -55,7 +55,13 @@ async fn introspection_is_exact_about_null_collation_and_keys() {
     for (relation, columns) in &found.indexes {
         let columns: Vec<String> = columns
             .iter()
-            .map(|index| index.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(", "))
+            .map(|index| {
+                index
+                    .iter()
+                    .map(dialektai::catalog::ColumnName::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            })
             .collect();
         indexes.push_str(&format!("{relation}: ({})\n", columns.join("), (")));
     }

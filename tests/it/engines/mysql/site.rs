@@ -78,9 +78,9 @@ impl Site {
         std::fs::write(place.join("catalog.toml"), catalog.to_toml()).unwrap();
         let parsed = Settings::parse(&settings).unwrap();
         std::fs::write(place.join("tenant.cedar"), tenant_cedar(&parsed, &catalog)).unwrap();
-        let served = Arc::new(Served::open(Database::load(&place).unwrap(), &place).await);
-        assert_eq!(served.problem(), None);
-        Self { server, served, folder }
+        let open = Arc::new(Served::open(Database::load(&place).unwrap(), &place).await);
+        assert_eq!(open.problem(), None);
+        Self { server, served: open, folder }
     }
 
     pub(super) fn policies(&self) -> PathBuf {

@@ -34,7 +34,8 @@ fn told(
     let name = fields["columns"].get().rsplit_once("\"type\":\"").unwrap().1;
     let name = name.trim_end_matches("\"}]");
     let rows = fields["rows"].get();
-    format!("{expression}\n    {name}: {}\n", &rows[2..rows.len() - 2])
+    let rows = rows.trim_start_matches("[[").trim_end_matches("]]");
+    format!("{expression}\n    {name}: {rows}\n")
 }
 
 #[tokio::test]
