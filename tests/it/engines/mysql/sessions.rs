@@ -77,6 +77,12 @@ async fn a_session_that_is_not_as_it_must_be_is_not_used() {
     assert!(site.run("SELECT id FROM padded").await.is_ok());
     let mut admin = site.admin().await;
     execute(&mut admin, "GRANT SELECT ON mysql.* TO 'reader'@'%'").await;
+    // The next connection is opened ahead of its query: it must be there, and no other on its way.
+    let mut seen = 0;
+    while seen < 10 {
+        seen = if site.connections().await == 1 { seen + 1 } else { 0 };
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     execute(&mut admin, "SET GLOBAL init_connect = 'USE mysql'").await;
     // The one that was opened before is the last good one.
     assert!(site.run("SELECT id FROM padded").await.is_ok());
