@@ -78,7 +78,7 @@ fn compare(
         let filter = filters.filter_for(&main_relation("facts"));
         for engine in stored.iter_mut() {
             let name = engine.name();
-            let emitted = engine.visible(&filter);
+            let emitted = engine.visible(filter);
             let expected = expected_keys.intersection(&engine.keys).cloned().collect();
             assert_eq!(emitted, expected, "on {name}, for {principal:?}\n{filter:?}\n{policies}");
         }

@@ -35,6 +35,7 @@ pub(super) fn resolve(
         catalog,
         filters,
         ctes: Vec::new(),
+        hidden: 0,
         scopes: Vec::new(),
         nesting: 0,
         hazard: None,
@@ -51,6 +52,8 @@ struct Resolver<'a> {
     filters: &'a PredicateSet,
     /// Innermost last.
     ctes: Vec<CteBinding>,
+    /// How many of the outermost of them the server may not find here.
+    hidden: usize,
     /// Innermost last.
     scopes: Vec<Scope>,
     /// 0 in the outermost query and the arms of its set operations.
@@ -217,7 +220,11 @@ impl Resolver<'_> {
                     "give each WITH query a name of its own",
                 ));
             }
+            // MariaDB looks for a name of an outer WITH among the tables where a nested one defines something by it.
+            let hidden = if self.dialect == Dialect::Mysql { first } else { 0 };
+            let outside = std::mem::replace(&mut self.hidden, hidden);
             let columns = Some(self.cte(cte, whole_list.then_some(first + index))?);
+            self.hidden = outside;
             match self.ctes.get_mut(first + index).filter(|_| whole_list) {
                 Some(binding) => binding.columns = columns,
                 None => self.ctes.push(CteBinding { name: cte.name.clone(), columns }),

@@ -147,6 +147,18 @@ impl<'a> Verifier<'a> {
     }
 
     fn with(&mut self, outside: usize) -> Verified<()> {
+        if self.dialect != Dialect::Mysql {
+            return self.definitions(outside);
+        }
+        // What a nested WITH defines does not read an outer one on MariaDB: the name is a table's there.
+        let mut readable = std::mem::take(&mut self.ctes);
+        self.definitions(outside)?;
+        readable.append(&mut self.ctes);
+        self.ctes = readable;
+        Some(())
+    }
+
+    fn definitions(&mut self, outside: usize) -> Verified<()> {
         let recursive = self.take(&["RECURSIVE"]);
         // SQL Server has no word for it; SQLite and it look into the whole list.
         let own = recursive || matches!(self.dialect, Dialect::Sqlite | Dialect::Mssql);

@@ -54,6 +54,8 @@ pub(super) struct Generator {
     qualified: bool,
     /// Whether LIMIT has no place here.
     unlimited: bool,
+    /// Whether every SELECT has a FROM.
+    reading: bool,
 }
 
 use Ty::{Int, Text};
@@ -69,6 +71,7 @@ impl Generator {
             fresh: 0,
             qualified: false,
             unlimited: false,
+            reading: false,
         }
     }
 
@@ -132,6 +135,11 @@ impl Generator {
     fn with(&mut self, depth: usize, outer: &[Source]) -> String {
         let mut parts = Vec::new();
         let recursive = self.chance(30);
+        let outside = self.ctes.clone();
+        if self.flavor == Flavor::Mysql {
+            // MariaDB's nested definitions read tables where outer CTEs are named, so they must not name any.
+            self.ctes.iter_mut().for_each(|cte| cte.cols.clear());
+        }
         for _ in 0..=self.below(2) {
             // A name that hides a table, now and then.
             let shadow = *self.pick(&self.tables.clone());
@@ -160,6 +168,7 @@ impl Generator {
             self.ctes.push(Source { alias: name.clone(), cols, keyed: false });
             parts.push(format!("{name}{list} AS ({query})"));
         }
+        self.ctes.splice(..outside.len(), outside);
         format!("WITH {}{} ", if recursive { "RECURSIVE " } else { "" }, parts.join(", "))
     }
 
@@ -228,7 +237,7 @@ impl Generator {
         outer: &[Source],
         like: Option<&[Ty]>,
     ) -> (String, Vec<Col>) {
-        if depth == 0 || self.chance(3) {
+        if (depth == 0 || self.chance(3)) && !self.reading {
             let types = like.map_or_else(|| vec![Int, Text], <[Ty]>::to_vec);
             let items = types.iter().map(|ty| (self.expr(*ty, 1, outer), *ty)).collect::<Vec<_>>();
             let (items, cols) = self.named(items);
@@ -367,6 +376,8 @@ impl Generator {
         let count = self.column(Int, own);
         let keyed = own.len() == 1 && own[0].keyed;
         let call = match self.below(if keyed { 6 } else { 4 }) {
+            // MariaDB counts what an outer join did not find, if the column is NOT NULL.
+            0 if self.flavor == Flavor::Mysql => "count(*)".to_owned(),
             0 => format!("count({count})"),
             1 => "rank()".to_owned(),
             2 => "dense_rank()".to_owned(),

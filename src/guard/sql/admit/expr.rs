@@ -308,21 +308,22 @@ impl Admit {
     ) -> Admitted<Expr> {
         self.clear([expr])?;
         let expr = self.boxed(expr)?;
-        match target {
+        let test = match target {
             ast::InTarget::List(items) => {
                 // An engine that cannot read `IN ()` must not be sent it.
                 absent(items.is_empty(), "an empty IN list", "list at least one value")?;
-                Ok(Expr::InList { expr, list: self.exprs(items)?, negated })
+                Expr::InList { expr, list: self.exprs(items)?, negated }
             }
             ast::InTarget::Subquery(query) => {
-                Ok(Expr::InQuery { expr, query: Box::new(self.query(query)?), negated })
+                Expr::InQuery { expr, query: Box::new(self.query(query)?), negated }
             }
-            ast::InTarget::Unnest(_) => unsupported("IN UNNEST", "use a list"),
+            ast::InTarget::Unnest(_) => return unsupported("IN UNNEST", "use a list"),
             ast::InTarget::Table { name, args } => {
                 absent(args.is_some(), "a table function", "read from tables")?;
-                Ok(Expr::InQuery { expr, query: Box::new(self.in_table(name)?), negated })
+                Expr::InQuery { expr, query: Box::new(self.in_table(name)?), negated }
             }
-        }
+        };
+        mysql::sought(self.dialect, test)
     }
 
     fn quantified(
@@ -342,7 +343,7 @@ impl Admit {
             Expr::Subquery(_) | Expr::Array(_) => {}
             _ => return unsupported("ANY or ALL over a value", "use a subquery or ARRAY[...]"),
         }
-        Ok(Expr::Quantified { left: self.boxed(left)?, op, all, right })
+        mysql::sought(self.dialect, Expr::Quantified { left: self.boxed(left)?, op, all, right })
     }
 
     pub(super) fn like(

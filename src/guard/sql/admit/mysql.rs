@@ -2,7 +2,7 @@
 
 use sqlparser::ast;
 
-use super::super::tree::{BinaryOp, Expr, LikeKind, Literal, SqlType};
+use super::super::tree::{BinaryOp, Body, Expr, LikeKind, Literal, Query, SelectItem, SqlType};
 use super::super::{Dialect, types};
 use super::{Admit, Admitted, REMOVE, absent, unsupported};
 use crate::guard::{Refusal, RefusalCode};
@@ -180,6 +180,41 @@ pub(super) fn is_bitwise(op: &ast::BinaryOperator) -> bool {
             | F::PGBitwiseShiftLeft
             | F::PGBitwiseShiftRight
     )
+}
+
+/// Refuses to look for a value in a SELECT that reads no table. MariaDB puts such a subquery's expression in its place,
+/// looks for the columns a second time when it runs the prepared statement, and stops, the whole server, where they are
+/// of a derived table, as every filtered relation is (seen on 10.11.19; of the kind of
+/// <https://github.com/MariaDB/server/pull/5441>).
+pub(super) fn sought(dialect: Dialect, test: Expr) -> Admitted<Expr> {
+    let bare = match &test {
+        Expr::InQuery { query, .. } => is_bare(query),
+        // A list of one subquery is read as that subquery.
+        Expr::InList { list, .. } => {
+            matches!(list.as_slice(), [Expr::Subquery(query)] if is_bare(query))
+        }
+        Expr::Quantified { right, .. } => {
+            matches!(right.as_ref(), Expr::Subquery(query) if is_bare(query))
+        }
+        _ => false,
+    };
+    absent(
+        bare && dialect == Dialect::Mysql,
+        "IN, ANY or ALL with a SELECT that has no FROM",
+        "compare with the value itself: a = b",
+    )?;
+    Ok(test)
+}
+
+/// Whether it is a SELECT of something that is no literal, from nothing.
+fn is_bare(query: &Query) -> bool {
+    let is_literal =
+        |item: &SelectItem| matches!(item, SelectItem::Expr { expr: Expr::Literal(_), alias: _ });
+    match &query.body {
+        Body::Select(select) => select.from.is_empty() && !select.items.iter().all(is_literal),
+        Body::Query(query) => is_bare(query),
+        Body::Set { .. } | Body::Values(_) => false,
+    }
 }
 
 /// A test that stands without parentheses.

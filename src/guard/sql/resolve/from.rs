@@ -177,15 +177,28 @@ impl Resolver<'_> {
         name: &mut [Name],
         alias: Option<&Alias>,
     ) -> Resolved<(Binding, Option<Factor>)> {
-        let cte = match &*name {
-            [single] => self
-                .ctes
-                .iter()
-                .rev()
-                .find(|cte| self.dialect.similar_table(cte.name.as_str(), single.as_str()))
-                .map(|cte| (cte, self.dialect.same_table(cte.name.as_str(), single.as_str()))),
-            _ => None,
-        };
+        let found =
+            match &*name {
+                [single] => self.ctes.iter().enumerate().rev().find(|(_, cte)| {
+                    self.dialect.similar_table(cte.name.as_str(), single.as_str())
+                }),
+                _ => None,
+            };
+        if let Some((_, cte)) = found.filter(|(index, _)| *index < self.hidden) {
+            return Err(Refusal::unsupported(
+                format_args!(
+                    "the WITH query `{}` inside the definition of a nested one",
+                    cte.name.as_str()
+                ),
+                "define all WITH queries in one list at the beginning",
+            ));
+        }
+        let cte = found.map(|(_, cte)| {
+            let same = name
+                .first()
+                .is_some_and(|name| self.dialect.same_table(cte.name.as_str(), name.as_str()));
+            (cte, same)
+        });
         if let Some((_, false)) = cte {
             return Err(Refusal::new(
                 RefusalCode::Ambiguous,

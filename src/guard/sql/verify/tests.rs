@@ -147,3 +147,19 @@ fn transact_sql_is_seen_too() {
         assert!(!seen(&text), "{text}");
     }
 }
+
+/// What MariaDB reads as a table is not taken for a CTE.
+#[test]
+fn definitions_of_a_nested_with_do_not_see_an_outer_one() {
+    for inner in [
+        "(WITH c AS (SELECT id FROM t) SELECT id FROM c)",
+        "(WITH c AS (SELECT id FROM (SELECT id FROM t) AS d) SELECT 1)",
+    ] {
+        let text = format!("WITH t AS (SELECT 1 AS id) SELECT id FROM {inner} AS d");
+        assert!(verdict(&text, &[], Dialect::Sqlite), "{text}");
+        assert!(!verdict(&text, &[], Dialect::Mysql), "{text}");
+    }
+    let text = "WITH t AS (SELECT 1 AS id), c AS (SELECT id FROM t) SELECT id FROM \
+                (WITH e AS (SELECT 2 AS id) SELECT t.id FROM t) AS d";
+    assert!(verdict(text, &[], Dialect::Mysql), "{text}");
+}

@@ -112,7 +112,9 @@ impl Generator {
                 Flavor::Sqlite => format!("group_concat({column}, ',' ORDER BY {column})"),
                 Flavor::Postgresql => format!("string_agg({column}, ',' ORDER BY {column})"),
                 Flavor::Mysql => {
-                    format!("group_concat({column} ORDER BY {column} SEPARATOR ',')")
+                    // Equal texts may differ in case.
+                    let order = format!("{column}, CAST({column} AS BINARY)");
+                    format!("group_concat({column} ORDER BY {order} SEPARATOR ',')")
                 }
             },
             (Bool, n) => format!("{}({column})", ["bool_and", "bool_or"][n % 2]),
@@ -154,10 +156,11 @@ impl Generator {
             2 => {
                 let ty = *self.pick(&[Int, Text]);
                 let left = self.column(ty, scope);
-                let unlimited = self.unlimited;
+                let outside = (self.unlimited, self.reading);
                 self.unlimited |= !self.flavor.in_takes_limit();
+                self.reading |= !self.flavor.in_takes_no_from();
                 let query = self.full(depth - 1, scope, Some(&[ty])).0;
-                self.unlimited = unlimited;
+                (self.unlimited, self.reading) = outside;
                 format!("{left} {not}IN ({query})")
             }
             _ => {

@@ -113,4 +113,14 @@ impl Flavor {
             Self::Mysql => false,
         }
     }
+
+    /// Whether `IN (SELECT ..)` takes a SELECT without FROM. It stops the whole of MariaDB where its column is of a CTE
+    /// or a derived table, so the guard refuses it and nobody asks for it (<https://github.com/MariaDB/server/pull/5441>
+    /// is about its kind).
+    pub(super) fn in_takes_no_from(self) -> bool {
+        match self {
+            Self::Sqlite | Self::Postgresql => true,
+            Self::Mysql => false,
+        }
+    }
 }
