@@ -142,7 +142,9 @@ fn random_policies_give_what_cedar_gives() {
         policies += count;
         match load(&text) {
             Ok(database) => {
-                let visible = compare(&database, &asking, &facts, &text, &mut stored);
+                // SQLite, which is in this process, is asked every time.
+                let engines = if set % 8 == 0 { stored.len() } else { 1 };
+                let visible = compare(&database, &asking, &facts, &text, &mut stored[..engines]);
                 degenerate += usize::from(visible["facts"] == 0);
             }
             Err(error) => {

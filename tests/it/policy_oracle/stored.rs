@@ -23,7 +23,7 @@ pub(super) struct Stored {
 
 impl Stored {
     pub(super) fn on_every_engine(rows: &[(&'static str, String, Row)]) -> Vec<Self> {
-        let engines = [Dialect::Sqlite, Dialect::Postgresql];
+        let engines = [Dialect::Sqlite, Dialect::Postgresql, Dialect::Mysql];
         engines.into_iter().filter_map(|dialect| Self::on(dialect, rows)).collect()
     }
 
@@ -93,6 +93,13 @@ fn catalog_text(dialect: Dialect) -> String {
             &format!("type = \"{column_type}\", declared = \"{declared}\","),
         );
     }
+    if dialect == Dialect::Mysql {
+        // What its columns have, and so what case and accents are to a plain `=` there.
+        text = text.replace(
+            "declared = \"text\",",
+            "declared = \"text\", collation = \"utf8mb4_general_ci\",",
+        );
+    }
     text
 }
 
@@ -100,12 +107,13 @@ fn declared(column_type: &str, dialect: Dialect) -> &'static str {
     match (column_type, dialect) {
         ("integer", Dialect::Sqlite) => "INTEGER",
         ("integer", _) => "BIGINT",
+        ("boolean", Dialect::Mysql) => "TINYINT(1)",
         ("boolean", _) => "BOOLEAN",
         ("date", _) => "DATE",
         ("timestamp", Dialect::Mysql) => "DATETIME(6)",
         ("timestamp", Dialect::Postgresql) => "TIMESTAMP WITHOUT TIME ZONE",
         ("timestamp", _) => "TIMESTAMP",
-        ("uuid", Dialect::Postgresql) => "UUID",
+        ("uuid", Dialect::Postgresql | Dialect::Mysql) => "UUID",
         ("bytes", Dialect::Postgresql) => "BYTEA",
         ("bytes", _) => "BLOB",
         _ => "TEXT",
