@@ -110,7 +110,7 @@ const QUERIES: [(&str, &str, &str); 6] = [
 const FORMS: [&str; 4] = ["by hand", "guarded", "fenced", "native"];
 
 /// How often each form is run; the forms take turns, so that what else the machine does meets all of them.
-const ROUNDS: usize = 101;
+const ROUNDS: usize = 301;
 
 /// Queries of one measurement: so many that it takes some milliseconds.
 fn times(name: &str) -> usize {
