@@ -1,4 +1,5 @@
 //! Engines on real servers, each started by its test.
 
+mod asked;
 mod mysql;
 mod postgresql;

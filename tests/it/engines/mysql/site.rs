@@ -1,28 +1,21 @@
 //! A server with a database, a policy folder for it, and the service over that folder.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
-use dialektai::audit::Record;
-use dialektai::engine::{Cell, Engine, EngineError, Introspected, Rows};
-use dialektai::http::{App, router};
+use dialektai::engine::{Cell, EngineError, Rows};
+use dialektai::http::App;
 use dialektai::policy::Database;
 use dialektai::policy::generate::tenant_cedar;
 use dialektai::policy::settings::Settings;
-use dialektai::service::{self, Failure, Served, Service};
+use dialektai::service::{Served, Service};
 use dialektai::store::Store;
-use http_body_util::BodyExt;
-use serde_json::json;
-use serde_json::value::RawValue;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 use tempfile::TempDir;
-use tower::ServiceExt;
 
+pub(super) use crate::engines::asked::{Http, introspect, run};
 use crate::servers::mariadb::Server;
 
 /// The user that the engine is, and its password.
@@ -134,15 +127,6 @@ impl Site {
     }
 }
 
-pub(super) async fn run(served: &Served, text: &str) -> Result<Rows, EngineError> {
-    let principal = service::identify(&served.database.settings, None, None).unwrap();
-    match service::query(served, &principal, text, Record::begin("test")).await {
-        Ok((_, rows)) => Ok(rows),
-        Err(Failure::Engine(error)) => Err(error),
-        Err(other) => panic!("{other}: {text}"),
-    }
-}
-
 /// The user's address.
 pub(super) fn url(port: u16, password: &str, parameters: &str) -> String {
     let password = password.replace('/', "%2F").replace(':', "%3A").replace('@', "%40");
@@ -154,35 +138,4 @@ pub(super) fn settings(url: &str, limits: &str) -> String {
         "engine = \"mysql\"\nurl = \"{url}\"\nrequires_organization_scoping = false\n\
          [limits]\n{limits}\n"
     )
-}
-
-pub(super) async fn introspect(settings: &str) -> Result<Introspected, EngineError> {
-    let settings = Settings::parse(settings).unwrap();
-    let engine = Engine::open(&settings, std::path::Path::new(".")).await?;
-    engine.introspect().await
-}
-
-pub(super) struct Http {
-    app: Arc<App>,
-    key: String,
-}
-
-impl Http {
-    /// Status and fields of what a query gets.
-    pub(super) async fn query(&self, text: &str) -> (StatusCode, BTreeMap<String, Box<RawValue>>) {
-        let body = json!({"database_id": "shop", "query": text}).to_string();
-        let request = Request::post("/api/v1/query").header("X-API-Key", &self.key);
-        let request = request.body(Body::from(body)).unwrap();
-        let response = router(Arc::clone(&self.app)).oneshot(request).await.unwrap();
-        let status = response.status();
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        (status, serde_json::from_slice(&bytes).unwrap())
-    }
-
-    /// Status and code of what a query gets.
-    pub(super) async fn code(&self, text: &str) -> (u16, String) {
-        let (status, fields) = self.query(text).await;
-        let code = fields.get("code").map_or("", |code| code.get()).trim_matches('"');
-        (status.as_u16(), code.to_owned())
-    }
 }
