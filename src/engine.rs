@@ -123,7 +123,7 @@ pub enum EngineError {
     /// The server and the settings do not agree on encryption.
     #[error("no encrypted connection to the database could be agreed on")]
     Tls,
-    /// The server ran out of room, on disk or in its tables of connections.
+    /// The server ran out of room, on disk or in a temporary table.
     #[error("the database has no room left")]
     Full,
     /// All connections were taken for as long as a query may run.
