@@ -273,6 +273,7 @@ async fn compare_secrets(
     let permitted = Permitted::of(database, &principal).await;
     let mut shared = servers.shared(indexes).await;
     let mut paired = servers.other_secrets(&permitted, indexes).await;
+    let secrets = Secrets::between(database, &mut shared, &mut paired).await;
     let before = (shared.session().await, paired.session().await);
     let seed = seed().wrapping_mul(31).wrapping_add(index as u64);
     let mut generator = Generator::new(Flavor::of(dialect), seed, tables(&principal));
@@ -291,14 +292,21 @@ async fn compare_secrets(
                 side.outcome.as_mut().into_iter().for_each(|rows| rows.sort());
             }
         }
-        assert_eq!(
-            first,
-            second,
-            "{principal:?}\n  query:   {query}\n  guarded: {}",
-            guarded.query().text()
-        );
+        let about =
+            format!("{principal:?}\n  query:   {query}\n  guarded: {}", guarded.query().text());
+        assert_eq!(first.outcome, second.outcome, "{about}");
+        // MariaDB plans by the statistics of whole tables, so which of the caller's own rows an expression meets may
+        // differ; what a warning quotes may not be of any other row. Elsewhere even that is the same.
+        let (first_warnings, second_warnings) = (&first.warnings, &second.warnings);
+        assert!(dialect == Dialect::Mysql || first_warnings == second_warnings, "{about}");
+        for warning in first_warnings.iter().chain(second_warnings) {
+            if !(first_warnings.contains(warning) && second_warnings.contains(warning)) {
+                assert_eq!(secrets.quoted(warning, &query), None, "{warning}: {about}");
+            }
+        }
         tally.failed += usize::from(first.outcome.is_err());
-        tally.warned += usize::from(!first.warnings.is_empty());
+        tally.warned += usize::from(!first_warnings.is_empty());
+        tally.warned_otherwise += usize::from(first_warnings != second_warnings);
         tally.rows += first.outcome.map_or(0, |rows| rows.len());
     }
     let after = (shared.session().await, paired.session().await);

@@ -16,6 +16,13 @@ impl Secrets {
         Self(all.difference(&permitted).cloned().collect())
     }
 
+    /// Values that only one of two databases of other secrets holds.
+    pub(super) async fn between(database: &Database, shared: &mut Live, paired: &mut Live) -> Self {
+        let first = values(database, shared).await;
+        let second = values(database, paired).await;
+        Self(first.symmetric_difference(&second).cloned().collect())
+    }
+
     /// A secret in a warning's text, unless the query itself holds it.
     pub(super) fn quoted(&self, warning: &str, query: &str) -> Option<&str> {
         let secrets = self.0.iter().map(String::as_str).filter(|secret| !query.contains(secret));
