@@ -5,7 +5,7 @@
 
 mod generator;
 mod plans;
-mod secrets;
+pub(crate) mod secrets;
 
 use std::sync::Arc;
 

@@ -83,6 +83,22 @@ impl Live {
         }
     }
 
+    /// Runs statements as they are, and tells what the engine said beside.
+    pub(crate) async fn observe(&mut self, sql: &str) -> Observed {
+        match self {
+            Self::Sqlite(_) => Observed { outcome: self.run(sql).await, warnings: Vec::new() },
+            Self::Postgresql(connection) => {
+                let (outcome, warnings) = notices::during(postgresql::run(connection, sql)).await;
+                Observed { outcome, warnings }
+            }
+            Self::Mariadb(connection, schema) => {
+                let outcome = mariadb::run_text(connection, &renamed(sql, schema)).await;
+                let warnings = mariadb::warnings(connection, schema).await;
+                Observed { outcome, warnings }
+            }
+        }
+    }
+
     /// What a later query of the same connection could find of an earlier one.
     pub(crate) async fn session(&mut self) -> Vec<Vec<String>> {
         let probe = match self {

@@ -4,6 +4,7 @@
 
 mod world;
 mod agreement;
+mod bypass;
 mod servers;
 mod live;
 mod tally;

@@ -50,7 +50,8 @@ pub(crate) fn database(dialect: Dialect) -> Database {
         .unwrap()
 }
 
-fn describe(query: &SelectSql) -> String {
+/// A rewritten query for people and for engines.
+pub(crate) fn describe(query: &SelectSql) -> String {
     let binds: Vec<String> = query.binds().iter().map(|bind| format!("{bind:?}")).collect();
     let fence = query.fence().map_or(String::new(), |why| format!("\n\nfenced: {why}"));
     format!("{}\n\n{}\n\nbinds: {}{fence}", query.readable(), query.text(), binds.join(", "))

@@ -7,24 +7,24 @@ use dialektai::policy::Database;
 use crate::live::Live;
 
 /// Values of the shared database that a principal's own copy does not hold.
-pub(super) struct Secrets(BTreeSet<String>);
+pub(crate) struct Secrets(BTreeSet<String>);
 
 impl Secrets {
-    pub(super) async fn of(database: &Database, shared: &mut Live, own: &mut Live) -> Self {
+    pub(crate) async fn of(database: &Database, shared: &mut Live, own: &mut Live) -> Self {
         let all = values(database, shared).await;
         let permitted = values(database, own).await;
         Self(all.difference(&permitted).cloned().collect())
     }
 
     /// Values that only one of two databases of other secrets holds.
-    pub(super) async fn between(database: &Database, shared: &mut Live, paired: &mut Live) -> Self {
+    pub(crate) async fn between(database: &Database, shared: &mut Live, paired: &mut Live) -> Self {
         let first = values(database, shared).await;
         let second = values(database, paired).await;
         Self(first.symmetric_difference(&second).cloned().collect())
     }
 
     /// A secret in a warning's text, unless the query itself holds it.
-    pub(super) fn quoted(&self, warning: &str, query: &str) -> Option<&str> {
+    pub(crate) fn quoted(&self, warning: &str, query: &str) -> Option<&str> {
         let secrets = self.0.iter().map(String::as_str).filter(|secret| !query.contains(secret));
         // Short ones are part of many a word.
         let mut quoted = secrets.filter(|secret| {
@@ -39,7 +39,15 @@ async fn values(database: &Database, live: &mut Live) -> BTreeSet<String> {
     let mut values = BTreeSet::new();
     for relation in &database.catalog.relations {
         let rows = live.run(&format!("SELECT * FROM {}", relation.name.name)).await.unwrap();
-        values.extend(rows.into_iter().flatten().map(|value| value.trim_matches('"').to_owned()));
+        values.extend(rows.iter().flatten().map(|value| bare(value).to_owned()));
     }
     values
+}
+
+/// A value without the quotes around it and the name of its type before them.
+fn bare(value: &str) -> &str {
+    match value.split_once('"') {
+        Some((_, rest)) => rest.strip_suffix('"').unwrap_or(rest),
+        None => value,
+    }
 }

@@ -92,7 +92,7 @@ impl Servers {
     }
 
     /// A copy of the shared database, to be changed.
-    async fn copy(&self, indexes: Indexes) -> Live {
+    pub(crate) async fn copy(&self, indexes: Indexes) -> Live {
         let name = format!("copy_{}", COPIES.fetch_add(1, Ordering::Relaxed));
         let shared = shared(indexes);
         match self {

@@ -38,6 +38,21 @@ pub(super) async fn run(connection: &mut MySqlConnection, sql: &str, binds: &[Va
         .collect())
 }
 
+/// Runs statements as text, which some cannot do without; rows as the server writes them.
+pub(super) async fn run_text(connection: &mut MySqlConnection, sql: &str) -> Outcome {
+    let rows =
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()).into_sql_str()).fetch_all(connection).await;
+    let rows = rows.map_err(|error| error.to_string())?;
+    let value = |row: &MySqlRow, index: usize| {
+        if row.try_get_raw(index).unwrap().is_null() {
+            return "NULL".to_owned();
+        }
+        let bytes: Vec<u8> = row.get_unchecked(index);
+        format!("{:?}", String::from_utf8_lossy(&bytes))
+    };
+    Ok(rows.iter().map(|row| (0..row.len()).map(|index| value(row, index)).collect()).collect())
+}
+
 /// The warnings of the last statement, each once: how often one is raised is the plan's choice.
 pub(super) async fn warnings(connection: &mut MySqlConnection, schema: &str) -> Vec<String> {
     let rows = sqlx::raw_sql("SHOW WARNINGS").fetch_all(connection).await.unwrap();
