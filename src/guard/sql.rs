@@ -97,12 +97,24 @@ fn rewrite(
     let mut binds = Vec::new();
     rewrite(Reader::Engine(&mut binds)).query(&mut resolved)?;
     rewrite(Reader::People).query(&mut readable)?;
-    let printed = print::print(&resolved, dialect, None)?;
-    read_back(&printed, &resolved, dialect)?;
+    let (text, binds) = sealed(&resolved, binds, dialect, catalog, filters)?;
+    let readable = print::print(&readable, dialect, Some(&catalog.default_schema))?.text;
+    Ok(SelectSql { dialect, text, binds, readable, fence: hazard })
+}
+
+/// The text of a rewritten query and its binds, once both of its readings agree that it is this query, and filtered.
+fn sealed(
+    tree: &tree::Query,
+    binds: Vec<Value>,
+    dialect: Dialect,
+    catalog: &Catalog,
+    filters: &PredicateSet,
+) -> Result<(String, Vec<Value>), Refusal> {
+    let printed = print::print(tree, dialect, None)?;
+    read_back(&printed, tree, dialect)?;
     let binds = in_order(binds, &printed.placeholders, dialect)?;
     verify::verify(&printed.text, &binds, dialect, catalog, filters)?;
-    let readable = print::print(&readable, dialect, Some(&catalog.default_schema))?.text;
-    Ok(SelectSql { dialect, text: printed.text, binds, readable, fence: hazard })
+    Ok((printed.text, binds))
 }
 
 // INVARIANT (only printed text runs): the text, read again, must give the very tree that was filtered. This catches
@@ -136,3 +148,6 @@ fn mismatch() -> Refusal {
         "rephrase the query; this is worth a report",
     )
 }
+
+#[cfg(test)]
+mod tests;

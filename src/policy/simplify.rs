@@ -62,3 +62,43 @@ fn rejects_null(predicate: &Predicate, column: &ColumnName) -> bool {
         Predicate::IsNull { column: of, negated } => *negated && of == column,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::predicate::{CmpOp, Value};
+
+    fn is_null(column: &str, negated: bool) -> Predicate {
+        Predicate::IsNull { column: ColumnName::new(column), negated }
+    }
+
+    fn equals(column: &str) -> Predicate {
+        let column = ColumnName::new(column);
+        Predicate::Compare { column, op: CmpOp::Eq, value: Value::Long(82) }
+    }
+
+    fn simplified(predicate: Predicate) -> Predicate {
+        match simplify(RowFilter::Where(predicate)) {
+            RowFilter::Where(predicate) => predicate,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_a_guard_that_another_condition_makes_idle_goes() {
+        let guard = || is_null("c", true);
+        assert_eq!(simplified(guard().and(equals("c"))), equals("c"));
+        let both = equals("c").or(equals("c").and(equals("d")));
+        assert_eq!(simplified(guard().and(both.clone())), both);
+        for kept in [
+            equals("d"),
+            is_null("d", true),
+            is_null("c", false).or(equals("c")),
+            equals("c").or(equals("d")),
+            equals("c").or(is_null("d", true)),
+        ] {
+            let whole = guard().and(kept);
+            assert_eq!(simplified(whole.clone()), whole);
+        }
+    }
+}

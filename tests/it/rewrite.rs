@@ -1,6 +1,7 @@
 //! What the guard makes of each fixture, pinned. These snapshots show shape; `commute` shows rows.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use dialektai::guard::sql::{Dialect, SelectSql, guard_sql};
 use dialektai::identity::Principal;
@@ -50,6 +51,12 @@ pub(crate) fn database(dialect: Dialect) -> Database {
         .unwrap()
 }
 
+/// The same, loaded once: checking its policies takes longer than guarding every fixture.
+fn loaded(dialect: Dialect) -> &'static Database {
+    static LOADED: [OnceLock<Database>; 4] = [const { OnceLock::new() }; 4];
+    LOADED[dialect as usize].get_or_init(|| database(dialect))
+}
+
 /// A rewritten query for people and for engines.
 pub(crate) fn describe(query: &SelectSql) -> String {
     let binds: Vec<String> = query.binds().iter().map(|bind| format!("{bind:?}")).collect();
@@ -60,7 +67,7 @@ pub(crate) fn describe(query: &SelectSql) -> String {
 /// Guards the query of one fixture and compares the result with its snapshot. The folder says what must happen.
 fn check(path: &Path, dialect: Dialect, principal: &Principal, suffix: &str) {
     let query = std::fs::read_to_string(path).unwrap();
-    let database = database(dialect);
+    let database = loaded(dialect);
     let filters = database.predicates_for(principal).unwrap();
     let outcome = guard_sql(&query, dialect, &database.catalog, &filters);
     let refused = path.parent().unwrap().ends_with("refused");

@@ -59,3 +59,31 @@ fn every_policy_has_an_id() {
         assert_eq!(rules, ids, "{}", path.display());
     }
 }
+
+/// Where a mutant's text stands: once, or the first time after another that stands once.
+fn finds(mutant: &toml::Table, text: &str) -> bool {
+    let field = |name: &str| mutant.get(name).map(|value| value.as_str().unwrap());
+    let find = field("find").unwrap();
+    match field("after") {
+        None => text.matches(find).count() == 1,
+        Some(after) => {
+            text.matches(after).count() == 1 && text.split_once(after).unwrap().1.contains(find)
+        }
+    }
+}
+
+/// `scripts/mutants` puts them in; a rule that moved must be found again there.
+#[test]
+fn every_mutant_finds_its_text() {
+    let read = |name: &str| std::fs::read_to_string(world::root().join(name)).unwrap();
+    let list: toml::Table = toml::from_str(&read("tests/mutants.toml")).unwrap();
+    let mutants = list["mutant"].as_array().unwrap();
+    assert!(mutants.len() > 120, "the list is short");
+    let lost: Vec<_> = mutants
+        .iter()
+        .map(|mutant| mutant.as_table().unwrap())
+        .filter(|mutant| !finds(mutant, &read(mutant["file"].as_str().unwrap())))
+        .map(|mutant| mutant["id"].as_str().unwrap())
+        .collect();
+    assert!(lost.is_empty(), "tests/mutants.toml: correct `find` of {lost:?}");
+}

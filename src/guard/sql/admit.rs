@@ -370,3 +370,18 @@ fn unquote(raw: &str, quote: char) -> Admitted<String> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tokenizer ends a text at a single quote; were it to go on, it and the engine would disagree.
+    #[test]
+    fn quotes_inside_quotes_are_doubled() {
+        assert_eq!(unquote("it''s", '\'').unwrap(), "it's");
+        assert_eq!(unquote("a]]b", ']').unwrap(), "a]b");
+        for raw in ["it's", "'", "a''b'"] {
+            assert_eq!(unquote(raw, '\'').unwrap_err().code, RefusalCode::Syntax, "{raw}");
+        }
+    }
+}

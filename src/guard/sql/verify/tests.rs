@@ -98,9 +98,12 @@ fn what_is_not_behind_its_filter_is_refused() {
         "SELECT 1 WHERE 1 IN (WITH t AS (SELECT 1) SELECT * FROM t) UNION SELECT id FROM t",
         "WITH a AS (SELECT * FROM t), t AS (SELECT 1) SELECT * FROM a",
         "SELECT id FROM a.main.t AS t WHERE tenant = ?1",
+        "SELECT id FROM main.t.x AS t WHERE tenant = ?1",
+        "SELECT id FROM main.t WHERE tenant = ?1",
         // No form of a relation that is not a FROM clause.
         "SELECT 1 UNION TABLE t",
         "SELECT 1 WHERE 1 IN (TABLE t)",
+        "SELECT id FROM main.t AS t WHERE tenant = ?1 AND TABLE t",
         "SELECT id INTO x FROM main.t AS t WHERE tenant = ?1",
         "SELECT 1 FROM generate(1) AS g",
         // Not the printer's.
