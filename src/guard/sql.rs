@@ -9,6 +9,7 @@ mod print;
 mod resolve;
 mod rewrite;
 mod scope;
+mod suggest;
 mod text;
 mod totality;
 mod tree;

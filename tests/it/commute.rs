@@ -19,6 +19,7 @@ use crate::live::Live;
 use crate::live::copies::{Permitted, Servers};
 use crate::rewrite;
 use crate::tally::{Tally, sorted};
+use crate::useful;
 use crate::world::{self, Indexes};
 use generator::{Flavor, Generator};
 use secrets::Secrets;
@@ -258,6 +259,31 @@ async fn hand_written_queries_commute_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hand_written_queries_commute_on_postgresql() {
     hand_written_queries_commute(Dialect::Postgresql).await;
+}
+
+/// Ordinary queries run: none of them fails, and what the guard refuses the engine runs.
+async fn useful_queries_commute(dialect: Dialect) {
+    let make: Make =
+        |dialect, _, _, _| useful::corpus(dialect).into_iter().map(|own| own.text).collect();
+    let Some(tally) = commute(dialect, make).await else { return };
+    tally.print(&format!("commutation of ordinary queries on {}", dialect.name()));
+    assert_eq!((tally.failed, tally.invalid), (0, 0), "a query of the corpus does not run");
+    assert!(tally.rows > 2 * tally.queries, "too few rows were compared");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn useful_queries_commute_on_sqlite() {
+    useful_queries_commute(Dialect::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn useful_queries_commute_on_postgresql() {
+    useful_queries_commute(Dialect::Postgresql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn useful_queries_commute_on_mariadb() {
+    useful_queries_commute(Dialect::Mysql).await;
 }
 
 /// Compares the shared database with one of other secrets, for one principal.

@@ -28,3 +28,4 @@ mod rls;
 mod tpch;
 mod tidy;
 mod tsql;
+mod useful;

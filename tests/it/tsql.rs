@@ -17,7 +17,7 @@ use dialektai::predicate::{PredicateSet, RowFilter};
 use dialektai::question::{Readable, Understanding, propose};
 use serde_json::{Value, json};
 
-use crate::{questions, rewrite, servers, world};
+use crate::{questions, rewrite, servers, useful, world};
 
 const CHECK: &str = include_str!("tsql/check.py");
 
@@ -100,7 +100,14 @@ fn sqlglot_reads_every_fixture_as_it_is_meant() {
         let text = guarded.query().text();
         cases.push(case(text, &database.catalog, &filters, Some("customer_id")));
     }
-    assert!(cases.len() > 100);
+    for useful::Useful { text, refused } in useful::corpus(Dialect::Mssql) {
+        if refused.is_none() {
+            let guarded = guard_sql(&text, Dialect::Mssql, &database.catalog, &filters).unwrap();
+            let text = guarded.query().text();
+            cases.push(case(text, &database.catalog, &filters, Some("customer_id")));
+        }
+    }
+    assert!(cases.len() > 250, "{}", cases.len());
     assert_accepted(&cases);
 }
 

@@ -7,7 +7,9 @@ mod call;
 mod expr;
 mod mssql;
 mod mysql;
+mod rows;
 mod select;
+mod test;
 
 use sqlparser::ast;
 

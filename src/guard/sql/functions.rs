@@ -247,13 +247,21 @@ pub(super) fn first_argument(name: &str) -> FirstArgument {
 
 /// The rule of a function, by its folded name.
 pub(super) fn lookup(name: &str, dialect: Dialect) -> Option<&'static Rule> {
-    let rules = match dialect {
+    rules(dialect).iter().find(|rule| dialect.same_name(rule.name, name))
+}
+
+/// The names of all functions of a dialect's list.
+pub(super) fn names(dialect: Dialect) -> impl Iterator<Item = &'static str> {
+    rules(dialect).iter().map(|rule| rule.name)
+}
+
+fn rules(dialect: Dialect) -> &'static [Rule] {
+    match dialect {
         Dialect::Sqlite => sqlite::RULES,
         Dialect::Postgresql => postgresql::RULES,
         Dialect::Mysql => mysql::RULES,
         Dialect::Mssql => mssql::RULES,
-    };
-    rules.iter().find(|rule| dialect.same_name(rule.name, name))
+    }
 }
 
 /// Functions that are written without parentheses.

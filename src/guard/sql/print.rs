@@ -212,7 +212,8 @@ impl Printer<'_> {
     }
 
     fn select(&mut self, select: &Select, top: Option<&str>) -> Printed {
-        let Select { distinct, items, from, filter, group_by, having, windows } = select;
+        let Select { distinct, items, from, filter, group_by, determined: _, having, windows } =
+            select;
         self.push("SELECT ");
         match distinct {
             Distinct::All => {}
@@ -379,6 +380,13 @@ impl Printer<'_> {
                 self.source(from)?;
                 self.push(")");
                 self.as_alias(alias.as_ref());
+            }
+            Factor::Rows { function, args, alias } => {
+                self.push(function);
+                self.push("(");
+                self.exprs(args)?;
+                self.push(")");
+                self.as_alias(Some(alias));
             }
             // INVARIANT (isolation): an occurrence without its filter has no printed form.
             Factor::Occurrence { .. } => {

@@ -5,6 +5,7 @@
 
 mod expr;
 mod from;
+mod group;
 
 use super::Dialect;
 use super::scope::{self, Binding, CteBinding, Found, Scope, ScopeColumn};
@@ -41,6 +42,8 @@ pub(super) fn resolve(
         hazard: None,
         innermost: None,
         renamed: Vec::new(),
+        uses: Vec::new(),
+        aggregating: Vec::new(),
     };
     resolver.query(query)?;
     Ok(resolver.hazard)
@@ -63,6 +66,10 @@ struct Resolver<'a> {
     innermost: Option<usize>,
     /// See [`Resolver::renamed`], of the SELECT at hand.
     renamed: Vec<Name>,
+    /// Columns named outside of aggregates: see `group`.
+    uses: Vec<group::Use>,
+    /// The places of the scopes whose aggregates surround what is at hand.
+    aggregating: Vec<usize>,
 }
 
 type Resolved<T> = Result<T, Refusal>;
@@ -294,10 +301,14 @@ impl Resolver<'_> {
         select: &mut Select,
         order_by: &mut [OrderItem],
     ) -> Resolved<Vec<ScopeColumn>> {
-        let Select { distinct, items, from, filter, group_by, having, windows } = select;
+        let Select { distinct, items, from, filter, group_by, determined, having, windows } =
+            select;
         let scope = self.from(from)?;
         self.scopes.push(scope);
+        // Those of conditions of joins.
+        self.take_uses();
         let columns = self.items(items)?;
+        let mut uses = self.take_uses();
         let renamed = self.renamed(items);
         let renamed = std::mem::replace(&mut self.renamed, renamed);
         // SQLite lets every clause name a result column, PostgreSQL only a whole ORDER BY, GROUP BY or ON term.
@@ -305,7 +316,7 @@ impl Resolver<'_> {
         if let Some(filter) = filter {
             self.condition(filter, aliases)?;
         }
-        for item in group_by {
+        for item in group_by.iter_mut() {
             match item {
                 GroupItem::Expr(expr) => self.output_term(expr, &columns)?,
                 GroupItem::Rollup(sets) | GroupItem::Cube(sets) | GroupItem::GroupingSets(sets) => {
@@ -315,6 +326,8 @@ impl Resolver<'_> {
                 }
             }
         }
+        // WHERE and GROUP BY see rows, not groups.
+        self.take_uses();
         if let Some(having) = having {
             let aliases = if self.dialect == Dialect::Mysql { &columns } else { aliases };
             self.condition(having, aliases)?;
@@ -330,6 +343,8 @@ impl Resolver<'_> {
         for item in order_by {
             self.order_item(item, &columns)?;
         }
+        uses.extend(self.take_uses());
+        *determined = self.determined(&uses, items, group_by)?;
         self.scopes.pop();
         self.renamed = renamed;
         Ok(columns)
@@ -404,6 +419,8 @@ impl Resolver<'_> {
                         Refusal::unsupported("`*` without a table", "name a table")
                     })?;
                     columns.extend(scope.star(self.dialect));
+                    let bindings = scope.bindings.clone();
+                    self.note_star(&bindings);
                 }
                 SelectItem::TableStar(table) => {
                     let binding = self
@@ -422,6 +439,8 @@ impl Resolver<'_> {
                     };
                     columns.extend(own.iter().cloned());
                     *table = vec![name.clone()];
+                    let binding = binding.cloned();
+                    self.note_star(&binding);
                 }
             }
         }

@@ -74,7 +74,9 @@ impl Rewrite<'_, '_> {
     }
 
     fn select(&mut self, select: &mut Select) -> Rewritten {
-        let Select { distinct, items, from, filter, group_by, having, windows } = select;
+        let Select { distinct, items, from, filter, group_by, determined, having, windows } =
+            select;
+        let determined = std::mem::take(determined);
         if let Distinct::On(exprs) = distinct {
             self.exprs(exprs)?;
         }
@@ -87,7 +89,7 @@ impl Rewrite<'_, '_> {
         for expr in filter.iter_mut().chain(having) {
             self.expr(expr)?;
         }
-        for item in group_by {
+        for item in group_by.iter_mut() {
             match item {
                 GroupItem::Expr(expr) => self.expr(expr)?,
                 GroupItem::Rollup(sets) | GroupItem::Cube(sets) | GroupItem::GroupingSets(sets) => {
@@ -100,7 +102,11 @@ impl Rewrite<'_, '_> {
         }
         match self.alone(from) {
             Some((relation, alias)) => self.flat(select, &relation, &alias),
-            None => from.iter_mut().try_for_each(|item| self.source(item)),
+            None => {
+                // The engine sees keys of base relations only, and each is about to become a derived table.
+                group_by.extend(determined.into_iter().map(GroupItem::Expr));
+                from.iter_mut().try_for_each(|item| self.source(item))
+            }
         }
     }
 
@@ -180,6 +186,7 @@ impl Rewrite<'_, '_> {
             }
             Factor::Derived { lateral: _, query, alias: _ } => self.nested(query),
             Factor::Nested { from, alias: _ } => self.source(from),
+            Factor::Rows { function: _, args, alias: _ } => self.exprs(args),
             // A CTE, whose own body is filtered.
             Factor::Named { .. } => Ok(()),
             Factor::Base { .. } => Err(gone()),

@@ -24,6 +24,8 @@ pub(super) struct Binding {
     pub(super) name: Option<Name>,
     /// The schema and name by which a base relation without an alias may also be called (rule B22).
     pub(super) relation: Option<RelationName>,
+    /// The base relation that it is, whatever its alias.
+    pub(super) base: Option<RelationName>,
     pub(super) columns: Vec<ScopeColumn>,
 }
 
@@ -127,7 +129,7 @@ fn unknown_relation(name: &[Name]) -> Refusal {
     Refusal::new(
         RefusalCode::UnknownRelation,
         format!("the relation `{}` does not exist", dotted(name)),
-        "query a relation that exists, under its own name",
+        "write schema.relation, or the relation alone",
     )
 }
 

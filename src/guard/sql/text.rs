@@ -4,7 +4,9 @@
 //! the tokenizer, tokens before the parser, and the parser counts its own recursion. Trees are dropped on the guard's
 //! own stack, which is sized for the deepest one that the token cap lets through.
 
+pub(super) mod mssql;
 mod mysql;
+mod sqlite;
 
 use sqlparser::ast::{Query, Statement};
 use sqlparser::dialect::{MsSqlDialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
@@ -81,7 +83,50 @@ fn read(
         mysql::check_tokens(&tokens)?;
         mysql::number(&mut tokens, placeholders)?;
     }
-    one_query(parse_statements(tokens, dialect)?)
+    if dialect == Dialect::Mssql {
+        mssql::call_grouping_sets(&mut tokens);
+    }
+    if dialect == Dialect::Sqlite && author == Author::Proposal {
+        sqlite::drop_materialized(&mut tokens);
+    }
+    let known = lacking(&tokens);
+    one_query(parse_statements(tokens, dialect).map_err(|refusal| match known {
+        Some(hint) if refusal.code == RefusalCode::Syntax => {
+            Refusal { hint: hint.into(), ..refusal }
+        }
+        Some(_) | None => refusal,
+    })?)
+}
+
+/// What to write in place of a clause that engines know and the parser does not.
+fn lacking(tokens: &[TokenWithSpan]) -> Option<&'static str> {
+    let mut before: Option<&str> = None;
+    for token in tokens {
+        let word = match &token.token {
+            Token::Whitespace(_) => continue,
+            Token::ExclamationMark => return Some("write NOT, `<=` or `>=`"),
+            Token::Word(word) if word.quote_style.is_none() => Some(word.value.as_str()),
+            _ => None,
+        };
+        let pair = |first: &str, second: &[&str]| {
+            let is = |found: Option<&str>, wanted: &str| {
+                found.is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+            };
+            is(before, first) && second.iter().any(|second| is(word, second))
+        };
+        if pair("BETWEEN", &["SYMMETRIC"]) {
+            return Some("write BETWEEN least(a, b) AND greatest(a, b)");
+        }
+        if pair("EXCLUDE", &["CURRENT", "GROUP", "TIES", "NO"]) {
+            return Some("leave EXCLUDE out of the window frame");
+        }
+        let called = token.token == Token::LParen;
+        if before.is_some_and(|before| before.eq_ignore_ascii_case("MOD")) && !called {
+            return Some("write a % b for the remainder");
+        }
+        before = word;
+    }
+    None
 }
 
 /// The parser's own word for the dialect.

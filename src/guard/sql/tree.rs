@@ -68,6 +68,8 @@ pub(super) struct Select {
     pub(super) from: Vec<FromItem>,
     pub(super) filter: Option<Expr>,
     pub(super) group_by: Vec<GroupItem>,
+    /// Columns that the keys in GROUP BY determine, for `rewrite` to name there; none is left when it is done.
+    pub(super) determined: Vec<Expr>,
     pub(super) having: Option<Expr>,
     pub(super) windows: Vec<(Name, WindowSpec)>,
 }
@@ -148,6 +150,13 @@ pub(super) enum Factor {
     Nested {
         from: Box<FromItem>,
         alias: Option<Alias>,
+    },
+    /// PostgreSQL: a function that makes rows of its arguments, one column of them, which the alias names. It sees what
+    /// stands left of it, as LATERAL does.
+    Rows {
+        function: &'static str,
+        args: Vec<Expr>,
+        alias: Alias,
     },
 }
 

@@ -143,6 +143,7 @@ fn holds_top(body: &Body) -> bool {
         Factor::Named { .. }
         | Factor::Occurrence { .. }
         | Factor::Base { .. }
+        | Factor::Rows { .. }
         | Factor::Nested { .. } => false,
     })
 }
@@ -176,7 +177,7 @@ fn arm(body: &Body) -> Checked {
 }
 
 fn select(select: &Select) -> Checked {
-    let Select { distinct, items, from, filter, group_by, having, windows } = select;
+    let Select { distinct, items, from, filter, group_by, determined: _, having, windows } = select;
     absent(
         matches!(distinct, Distinct::On(_)),
         "DISTINCT ON",
@@ -229,6 +230,7 @@ fn factor(factor: &Factor, may_apply: bool) -> Checked {
             absent(listed, "a column list on a table alias", "alias the columns inside a subquery")
         }
         Factor::Occurrence { .. } | Factor::Base { .. } => Ok(()),
+        Factor::Rows { .. } => unsupported("a table function", "read from tables and subqueries"),
         Factor::Derived { lateral, query: inner, alias } => {
             absent(*lateral && !may_apply, "LATERAL", "use CROSS APPLY or OUTER APPLY")?;
             let Some(Alias { columns, .. }) = alias else {
@@ -290,9 +292,13 @@ fn condition(expr: &Expr) -> Checked {
         Expr::Is { .. } => {
             unsupported("IS TRUE, IS FALSE or IS UNKNOWN", "compare a bit with 1 or 0")
         }
-        Expr::Distinct { .. } => {
-            unsupported("IS DISTINCT FROM", "write a = b OR (a IS NULL AND b IS NULL)")
+        Expr::Distinct { left: _, right: _, negated: true } => {
+            unsupported("IS NOT DISTINCT FROM", "write a = b OR (a IS NULL AND b IS NULL)")
         }
+        Expr::Distinct { left: _, right: _, negated: false } => unsupported(
+            "IS DISTINCT FROM",
+            "write a <> b OR (a IS NULL AND b IS NOT NULL) OR (a IS NOT NULL AND b IS NULL)",
+        ),
         Expr::Between { expr, low, high, negated: _ } => {
             [expr, low, high].into_iter().try_for_each(|expr| value(expr))
         }

@@ -245,7 +245,8 @@ pub(super) fn collation(name: &[Name], dialect: Dialect) -> Result<Name, Refusal
     let known: &[&str] = match dialect {
         Dialect::Sqlite => &["BINARY", "NOCASE", "RTRIM"],
         Dialect::Postgresql => &["C", "POSIX"],
-        Dialect::Mysql => return Err(Refusal::unsupported("COLLATE", "remove it")),
+        // What both MySQL and MariaDB have of the character set of the session.
+        Dialect::Mysql => &["utf8mb4_bin", "utf8mb4_general_ci", "utf8mb4_unicode_ci"],
         // Windows collations that every server since 2008 has, and the two that are the usual defaults.
         Dialect::Mssql => &[
             "DATABASE_DEFAULT",

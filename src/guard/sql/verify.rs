@@ -387,6 +387,10 @@ impl<'a> Verifier<'a> {
                 }
                 self.expect(&Token::Close)?;
                 None
+            } else if self.makes_rows() {
+                self.at += 1;
+                self.parenthesis(outside + 1)?;
+                None
             } else {
                 self.named()?
             };
@@ -404,6 +408,13 @@ impl<'a> Verifier<'a> {
                 return Some(());
             }
         }
+    }
+
+    /// Whether a function of PostgreSQL stands here that makes rows and reads none.
+    fn makes_rows(&self) -> bool {
+        self.dialect == Dialect::Postgresql
+            && self.next_is(&["GENERATE_SERIES", "UNNEST"])
+            && self.tokens.get(self.at + 1) == Some(&Token::Open)
     }
 
     /// A name in FROM: a CTE in scope, or a relation by its schema and its name, as they are in the catalog.

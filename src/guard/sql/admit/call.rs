@@ -4,8 +4,10 @@ use sqlparser::ast;
 
 use super::super::Dialect;
 use super::super::functions::{self, GROUP_CONCAT, Rule};
+use super::super::suggest;
 use super::super::tree::{Arguments, Expr, Function, Name, OrderItem, Over};
 use super::{Admit, Admitted, REMOVE, absent, mysql, unsupported};
+use crate::guard::Refusal;
 
 impl Admit {
     pub(super) fn rounding(
@@ -38,23 +40,43 @@ impl Admit {
             (Some(ast::TrimWhereField::Trailing), _) => "rtrim",
         };
         let mut args = vec![self.expr(expr)?];
+        let words = what.is_some() && matches!(self.dialect, Dialect::Mysql | Dialect::Mssql);
         args.extend(what.map(|what| self.expr(what)).transpose()?);
         args.extend(self.exprs(characters.unwrap_or_default())?);
+        if words && let Some(rule) = functions::lookup(name, self.dialect) {
+            // As a call they have one argument; the words that make two of it are printed again.
+            let worded = name == "trim" || self.dialect == Dialect::Mysql;
+            absent(!worded, "TRIM with LEADING or TRAILING", "use LTRIM, RTRIM or TRIM(x FROM y)")?;
+            return Ok(plain_call(rule, args));
+        }
         self.call(name, args)
     }
 
     pub(super) fn call(&mut self, name: &str, args: Vec<Expr>) -> Admitted<Expr> {
-        let rule = functions::lookup(name, self.dialect).ok_or_else(|| functions::unknown(name))?;
+        let rule =
+            functions::lookup(name, self.dialect).ok_or_else(|| self.unknown_function(name))?;
         rule.check_arguments(&args)?;
-        Ok(Expr::Function(Box::new(Function {
-            name: rule.name,
-            distinct: false,
-            args: Arguments::List(args),
-            order_by: Vec::new(),
-            within_group: Vec::new(),
-            filter: None,
-            over: None,
-        })))
+        Ok(plain_call(rule, args))
+    }
+
+    /// `ROW(a, b)`, which the parser takes for a call.
+    fn row(
+        &mut self,
+        function: &ast::Function,
+        list: &ast::FunctionArgumentList,
+    ) -> Admitted<Expr> {
+        let plain = function.filter.is_none()
+            && function.over.is_none()
+            && function.within_group.is_empty()
+            && list.duplicate_treatment.is_none()
+            && list.clauses.is_empty()
+            && list.args.len() > 1;
+        absent(!plain, "ROW with other than two or more values", "write (a, b)")?;
+        let items = list.args.iter().map(|arg| match arg {
+            ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => self.expr(expr),
+            _ => unsupported("this argument of ROW", "write (a, b)"),
+        });
+        Ok(Expr::Row(items.collect::<Admitted<_>>()?))
     }
 
     pub(super) fn function(&mut self, function: &ast::Function) -> Admitted<Expr> {
@@ -79,6 +101,10 @@ impl Admit {
             }
             ast::FunctionArguments::List(list) => list,
         };
+        let rows = matches!(self.dialect, Dialect::Postgresql | Dialect::Mysql);
+        if rows && name.eq_ignore_ascii_case("row") {
+            return self.row(function, list);
+        }
         if self.dialect == Dialect::Mysql {
             let aggregate = filter.is_some() || !within_group.is_empty();
             absent(aggregate, "FILTER or WITHIN GROUP", "use sum(CASE WHEN .. THEN .. END)")?;
@@ -89,7 +115,7 @@ impl Admit {
             }
         }
         let rule =
-            functions::lookup(&name, self.dialect).ok_or_else(|| functions::unknown(&name))?;
+            functions::lookup(&name, self.dialect).ok_or_else(|| self.unknown_function(&name))?;
         let (distinct, args, order_by) = self.arguments(rule, list)?;
         let over = over.as_ref().map(|over| self.over(over)).transpose()?;
         let within_group = self.order_items(within_group)?;
@@ -124,14 +150,19 @@ impl Admit {
         match parts.as_slice() {
             [name] => Ok((*name).to_owned()),
             ["pg_catalog", name] if self.dialect == Dialect::Postgresql => Ok((*name).to_owned()),
-            _ => Err(functions::unknown(&parts.join("."))),
+            _ => Err(self.unknown_function(&parts.join("."))),
         }
+    }
+
+    fn unknown_function(&self, name: &str) -> Refusal {
+        let hint = suggest::function(name, functions::names(self.dialect), self.dialect);
+        Refusal { hint: hint.into(), ..functions::unknown(name) }
     }
 
     fn niladic(&self, name: &str) -> Admitted<Expr> {
         functions::niladic(name, self.dialect)
             .map(Expr::Niladic)
-            .ok_or_else(|| functions::unknown(name))
+            .ok_or_else(|| self.unknown_function(name))
     }
 
     fn arguments(
@@ -192,4 +223,16 @@ impl Admit {
             ast::WindowType::WindowSpec(spec) => Ok(Over::Spec(self.window(spec)?)),
         }
     }
+}
+
+fn plain_call(rule: &Rule, args: Vec<Expr>) -> Expr {
+    Expr::Function(Box::new(Function {
+        name: rule.name,
+        distinct: false,
+        args: Arguments::List(args),
+        order_by: Vec::new(),
+        within_group: Vec::new(),
+        filter: None,
+        over: None,
+    }))
 }

@@ -3,7 +3,7 @@
 use sqlparser::ast;
 
 use super::super::text::Author;
-use super::super::tree::{Expr, LikeKind, Literal, Name, SqlType, Truth, UnaryOp};
+use super::super::tree::{Expr, LikeKind, Literal, Name, SqlType, UnaryOp};
 use super::super::{Dialect, types};
 use super::{Admit, Admitted, REMOVE, absent, mysql, unquote, unsupported};
 use crate::guard::{Refusal, RefusalCode};
@@ -13,7 +13,7 @@ impl Admit {
         self.deeper(|admit| admit.any_expr(expr))
     }
 
-    fn boxed(&mut self, expr: &ast::Expr) -> Admitted<Box<Expr>> {
+    pub(super) fn boxed(&mut self, expr: &ast::Expr) -> Admitted<Box<Expr>> {
         self.expr(expr).map(Box::new)
     }
 
@@ -108,62 +108,8 @@ impl Admit {
         }
     }
 
-    /// The tests that SQL writes with words.
-    fn predicate_or_call(&mut self, expr: &ast::Expr) -> Admitted<Expr> {
-        use ast::Expr as Foreign;
-        match expr {
-            Foreign::IsNull(expr) => self.is(expr, Truth::Null, false),
-            Foreign::IsNotNull(expr) => self.is(expr, Truth::Null, true),
-            Foreign::IsTrue(expr) => self.is(expr, Truth::True, false),
-            Foreign::IsNotTrue(expr) => self.is(expr, Truth::True, true),
-            Foreign::IsFalse(expr) => self.is(expr, Truth::False, false),
-            Foreign::IsNotFalse(expr) => self.is(expr, Truth::False, true),
-            Foreign::IsUnknown(expr) => self.is(expr, Truth::Unknown, false),
-            Foreign::IsNotUnknown(expr) => self.is(expr, Truth::Unknown, true),
-            Foreign::IsDistinctFrom(..) | Foreign::IsNotDistinctFrom(..)
-                if self.dialect == Dialect::Mysql =>
-            {
-                unsupported("IS DISTINCT FROM", "use NOT (a <=> b)")
-            }
-            Foreign::IsDistinctFrom(left, right) => self.distinct_from(left, right, false),
-            Foreign::IsNotDistinctFrom(left, right) => self.distinct_from(left, right, true),
-            Foreign::Between { expr, negated, low, high } => {
-                self.clear([expr.as_ref(), low.as_ref(), high.as_ref()])?;
-                Ok(Expr::Between {
-                    expr: self.boxed(expr)?,
-                    low: self.boxed(low)?,
-                    high: self.boxed(high)?,
-                    negated: *negated,
-                })
-            }
-            Foreign::Like { negated, any, expr, pattern, escape_char } => {
-                absent(*any, "LIKE ANY", "use several LIKEs with OR")?;
-                self.like(LikeKind::Like, *negated, expr, pattern, escape_char.as_deref())
-            }
-            Foreign::ILike { negated, any, expr, pattern, escape_char } => {
-                absent(*any, "ILIKE ANY", "use several ILIKEs with OR")?;
-                absent(
-                    matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql),
-                    "ILIKE",
-                    "use LIKE, which ignores ASCII case here",
-                )?;
-                self.like(LikeKind::ILike, *negated, expr, pattern, escape_char.as_deref())
-            }
-            Foreign::RLike { negated, expr, pattern, regexp: _ } => {
-                self.regexp(*negated, expr, pattern)
-            }
-            Foreign::AnyOp { left, compare_op, right, is_some: _ } => {
-                self.quantified(left, compare_op, right, false)
-            }
-            Foreign::AllOp { left, compare_op, right } => {
-                self.quantified(left, compare_op, right, true)
-            }
-            _ => self.worded_call(expr),
-        }
-    }
-
     /// The calls that SQL writes with words inside, and the forms that stand alone.
-    fn worded_call(&mut self, expr: &ast::Expr) -> Admitted<Expr> {
+    pub(super) fn worded_call(&mut self, expr: &ast::Expr) -> Admitted<Expr> {
         use ast::Expr as Foreign;
         match expr {
             Foreign::Extract { field, syntax: _, expr } => {
@@ -216,6 +162,7 @@ impl Admit {
             Foreign::Trim { trim_where, trim_what, expr, trim_characters } => {
                 self.trim(*trim_where, trim_what.as_deref(), expr, trim_characters.as_deref())
             }
+            Foreign::Overlay { .. } => unsupported("OVERLAY", "use left, substr and `||`"),
             _ => unsupported(
                 "this kind of expression",
                 "use columns, literals, operators and functions",
@@ -250,19 +197,6 @@ impl Admit {
         unsupported("this operator", "use another operator")
     }
 
-    fn is(&mut self, expr: &ast::Expr, test: Truth, negated: bool) -> Admitted<Expr> {
-        Ok(Expr::Is { expr: self.boxed(expr)?, test, negated })
-    }
-
-    pub(super) fn distinct_from(
-        &mut self,
-        left: &ast::Expr,
-        right: &ast::Expr,
-        negated: bool,
-    ) -> Admitted<Expr> {
-        Ok(Expr::Distinct { left: self.boxed(left)?, right: self.boxed(right)?, negated })
-    }
-
     fn binary(
         &mut self,
         left: &ast::Expr,
@@ -283,7 +217,13 @@ impl Admit {
             }
             _ => {
                 let op = types::binary_op(op, self.dialect).ok_or_else(|| {
-                    Refusal::unsupported(format_args!("the operator {op}"), "use another operator")
+                    let hint = match op {
+                        ast::BinaryOperator::Overlaps => {
+                            "compare the ends: a.start < b.end AND b.start < a.end"
+                        }
+                        _ => "use another operator",
+                    };
+                    Refusal::unsupported(format_args!("the operator {op}"), hint)
                 })?;
                 Ok(Expr::Binary { op, left: self.boxed(left)?, right: self.boxed(right)? })
             }
@@ -298,80 +238,6 @@ impl Admit {
             ast::UnaryOperator::BitwiseNot => Ok(UnaryOp::BitNot),
             _ => unsupported("this prefix operator", "use another operator"),
         }
-    }
-
-    fn in_target(
-        &mut self,
-        expr: &ast::Expr,
-        target: &ast::InTarget,
-        negated: bool,
-    ) -> Admitted<Expr> {
-        self.clear([expr])?;
-        let expr = self.boxed(expr)?;
-        let test = match target {
-            ast::InTarget::List(items) => {
-                // An engine that cannot read `IN ()` must not be sent it.
-                absent(items.is_empty(), "an empty IN list", "list at least one value")?;
-                Expr::InList { expr, list: self.exprs(items)?, negated }
-            }
-            ast::InTarget::Subquery(query) => {
-                Expr::InQuery { expr, query: Box::new(self.query(query)?), negated }
-            }
-            ast::InTarget::Unnest(_) => return unsupported("IN UNNEST", "use a list"),
-            ast::InTarget::Table { name, args } => {
-                absent(args.is_some(), "a table function", "read from tables")?;
-                Expr::InQuery { expr, query: Box::new(self.in_table(name)?), negated }
-            }
-        };
-        mysql::sought(self.dialect, test)
-    }
-
-    fn quantified(
-        &mut self,
-        left: &ast::Expr,
-        op: &ast::BinaryOperator,
-        right: &ast::Expr,
-        all: bool,
-    ) -> Admitted<Expr> {
-        absent(self.dialect == Dialect::Sqlite, "ANY or ALL", "use IN, or min and max")?;
-        let op = types::binary_op(op, self.dialect).filter(|op| op.is_comparison()).ok_or_else(
-            || Refusal::unsupported("this operator with ANY or ALL", "use a comparison"),
-        )?;
-        self.clear([left])?;
-        let right = self.boxed(right)?;
-        match *right {
-            Expr::Subquery(_) | Expr::Array(_) => {}
-            _ => return unsupported("ANY or ALL over a value", "use a subquery or ARRAY[...]"),
-        }
-        mysql::sought(self.dialect, Expr::Quantified { left: self.boxed(left)?, op, all, right })
-    }
-
-    pub(super) fn like(
-        &mut self,
-        kind: LikeKind,
-        negated: bool,
-        expr: &ast::Expr,
-        pattern: &ast::Expr,
-        escape: Option<&ast::Expr>,
-    ) -> Admitted<Expr> {
-        self.clear([expr, pattern])?;
-        let escape = escape.map(|escape| self.boxed(escape)).transpose()?;
-        if let Some(escape) = &escape {
-            match escape.as_ref() {
-                Expr::Literal(Literal::String(text) | Literal::National(text))
-                    if text.chars().count() == 1 => {}
-                _ => {
-                    return unsupported("ESCAPE with other than one character", "write ESCAPE '!'");
-                }
-            }
-        }
-        Ok(Expr::Like {
-            kind,
-            expr: self.boxed(expr)?,
-            pattern: self.boxed(pattern)?,
-            escape,
-            negated,
-        })
     }
 
     pub(super) fn value(&self, value: &ast::Value) -> Admitted<Expr> {

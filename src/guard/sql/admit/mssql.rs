@@ -4,6 +4,7 @@ use sqlparser::ast;
 
 use super::super::functions::FirstArgument;
 use super::super::text::Author;
+use super::super::text::mssql::{EMPTY_SET, GROUPING_SETS};
 use super::super::tree::{
     Body, Expr, Factor, GroupItem, Join, JoinConstraint, JoinKind, Literal, Query,
 };
@@ -177,7 +178,7 @@ impl Admit {
         Ok(Join { kind, constraint: JoinConstraint::None, relation })
     }
 
-    /// The parser reads `GROUP BY ROLLUP (a, (b, c))` as a call.
+    /// The parser reads `GROUP BY ROLLUP (a, (b, c))` as a call, and is given GROUPING SETS as one.
     pub(super) fn called_grouping(&mut self, expr: &ast::Expr) -> Admitted<Option<GroupItem>> {
         let ast::Expr::Function(function) = expr else { return Ok(None) };
         if self.dialect != Dialect::Mssql {
@@ -192,6 +193,7 @@ impl Admit {
         let group = match value.to_ascii_lowercase().as_str() {
             "rollup" => GroupItem::Rollup,
             "cube" => GroupItem::Cube,
+            GROUPING_SETS => GroupItem::GroupingSets,
             _ => return Ok(None),
         };
         let ast::FunctionArguments::List(ast::FunctionArgumentList {
@@ -216,7 +218,12 @@ impl Admit {
                 ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Tuple(set))) => {
                     self.exprs(set)
                 }
+                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Identifier(
+                    ast::Ident { value, quote_style: None, span: _ },
+                ))) if value == EMPTY_SET => Ok(Vec::new()),
                 ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => {
+                    let nested = self.called_grouping(expr)?.is_some();
+                    absent(nested, "a grouping set inside of another", "list each of the sets")?;
                     Ok(vec![self.expr(expr)?])
                 }
                 _ => unsupported("this argument of a grouping set", "name columns"),

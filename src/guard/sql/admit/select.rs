@@ -5,7 +5,7 @@ use sqlparser::ast;
 use super::super::Dialect;
 use super::super::text::Author;
 use super::super::tree::{
-    Body, Distinct, Expr, Factor, Frame, FrameBound, FrameUnits, FromItem, GroupItem, Join,
+    Alias, Body, Distinct, Expr, Factor, Frame, FrameBound, FrameUnits, FromItem, GroupItem, Join,
     JoinConstraint, JoinKind, Name, Query, Select, SelectItem, WindowSpec,
 };
 use super::{Admit, Admitted, REMOVE, absent, unsupported};
@@ -59,9 +59,10 @@ impl Admit {
                 .iter()
                 .map(|item| self.select_item(item))
                 .collect::<Result<_, _>>()?,
-            from: from.iter().map(|item| self.source(item)).collect::<Result<_, _>>()?,
+            from: self.sources(from)?,
             filter: selection.as_ref().map(|filter| self.expr(filter)).transpose()?,
             group_by: self.group_by(group_by)?,
+            determined: Vec::new(),
             having: having.as_ref().map(|having| self.expr(having)).transpose()?,
             windows: named_window
                 .iter()
@@ -149,6 +150,25 @@ impl Admit {
         absent(!plain, "an option on `*`", "list the columns")
     }
 
+    fn sources(&mut self, from: &[ast::TableWithJoins]) -> Admitted<Vec<FromItem>> {
+        let from = if self.is_dual(from) { &[] } else { from };
+        from.iter().map(|item| self.source(item)).collect()
+    }
+
+    /// MySQL's `FROM DUAL` is no FROM at all.
+    fn is_dual(&self, from: &[ast::TableWithJoins]) -> bool {
+        let [ast::TableWithJoins { relation, joins }] = from else { return false };
+        let ast::TableFactor::Table {
+            name: ast::ObjectName(name), alias: None, args: None, ..
+        } = relation
+        else {
+            return false;
+        };
+        let named = matches!(name.as_slice(), [ast::ObjectNamePart::Identifier(ast::Ident { value, quote_style: None, span: _ })]
+            if value.eq_ignore_ascii_case("dual"));
+        named && joins.is_empty() && self.dialect == Dialect::Mysql
+    }
+
     pub(super) fn source(&mut self, item: &ast::TableWithJoins) -> Admitted<FromItem> {
         let ast::TableWithJoins { relation, joins } = item;
         Ok(FromItem {
@@ -181,6 +201,9 @@ impl Admit {
                 );
             }
         };
+        let lone = kind == JoinKind::Inner && matches!(constraint, ast::JoinConstraint::None);
+        let crosses = lone && matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql);
+        let kind = if crosses { JoinKind::Cross } else { kind };
         let constraint = match constraint {
             ast::JoinConstraint::On(on) => JoinConstraint::On(self.expr(on)?),
             ast::JoinConstraint::Using(columns) => {
@@ -236,7 +259,21 @@ impl Admit {
                 index_directives,
                 inheritance,
             } => {
-                absent(args.is_some() || *with_ordinality, "a table function", "read from tables")?;
+                if let Some(ast::TableFunctionArgs { args, settings: None }) = args
+                    && !*with_ordinality
+                    && let Some(function) = admit.rows_function(name)?
+                {
+                    return admit.rows(function, args, alias.as_ref());
+                }
+                let hint = match admit.dialect {
+                    Dialect::Postgresql => {
+                        "read from tables, subqueries, generate_series(a, b) or unnest(ARRAY[...])"
+                    }
+                    Dialect::Sqlite | Dialect::Mysql | Dialect::Mssql => {
+                        "read from tables and subqueries"
+                    }
+                };
+                absent(args.is_some() || *with_ordinality, "a table function", hint)?;
                 absent(
                     !with_hints.is_empty() || !index_directives.is_empty(),
                     "a table hint",
@@ -288,14 +325,31 @@ impl Admit {
                     (from, alias) => Ok(Factor::Nested { from: Box::new(from), alias }),
                 }
             }
+            ast::TableFactor::Function {
+                lateral: _,
+                name,
+                args,
+                with_ordinality: false,
+                alias,
+            } => match admit.rows_function(name)? {
+                Some(function) => admit.rows(function, args, alias.as_ref()),
+                None => unsupported("a table function", "read from tables and subqueries"),
+            },
+            ast::TableFactor::UNNEST {
+                alias,
+                array_exprs,
+                with_offset: false,
+                with_offset_alias: None,
+                with_ordinality: false,
+            } => admit.unnest(array_exprs, alias.as_ref()),
             _ => unsupported("this kind of FROM item", "read from tables, subqueries and joins"),
         })
     }
 
-    fn optional_alias(
+    pub(super) fn optional_alias(
         &mut self,
         alias: Option<&ast::TableAlias>,
-    ) -> Admitted<Option<super::super::tree::Alias>> {
+    ) -> Admitted<Option<Alias>> {
         let alias = alias.map(|alias| self.alias(alias)).transpose()?;
         if let Some(alias) = &alias {
             let known = !matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql);

@@ -26,6 +26,9 @@ impl Printer<'_> {
             }
             Expr::Niladic(name) | Expr::DatePart(name) => {
                 self.push(name);
+                // The parser takes these for columns where they stand without parentheses.
+                let utc = self.dialect == Dialect::Mysql && name.starts_with("UTC_");
+                self.push(if utc { "()" } else { "" });
                 Ok(())
             }
             Expr::Unary { op, expr } => {
@@ -325,6 +328,17 @@ impl Printer<'_> {
 
     fn function(&mut self, function: &Function) -> Printed {
         let Function { name, distinct, args, order_by, within_group, filter, over } = function;
+        if let (Arguments::List(args), Dialect::Mysql | Dialect::Mssql) = (args, self.dialect)
+            && let ([text, what], Some(side)) = (args.as_slice(), trimmed(name))
+        {
+            self.push("TRIM(");
+            self.push(if self.dialect == Dialect::Mysql { side } else { "" });
+            self.expr(what)?;
+            self.push(" FROM ");
+            self.expr(text)?;
+            self.push(")");
+            return Ok(());
+        }
         self.push(name);
         self.push("(");
         self.push(if *distinct { "DISTINCT " } else { "" });
@@ -414,6 +428,16 @@ impl Printer<'_> {
             (Some(first), None) => self.push(&format!("({first})")),
             (Some(first), Some(second)) => self.push(&format!("({first}, {second})")),
         }
+    }
+}
+
+/// The word before the characters that a call drops from the end of a text, where it is such a call.
+fn trimmed(name: &str) -> Option<&'static str> {
+    match name {
+        "trim" => Some("BOTH "),
+        "ltrim" => Some("LEADING "),
+        "rtrim" => Some("TRAILING "),
+        _ => None,
     }
 }
 

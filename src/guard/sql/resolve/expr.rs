@@ -2,13 +2,14 @@
 
 use super::super::Dialect;
 use super::super::functions;
-use super::super::scope::{self, Found, ScopeColumn};
+use super::super::scope::{self, Binding, Found, ScopeColumn};
+use super::super::suggest;
 use super::super::totality::{Analysis, BOOLEAN, Kind, convert, named_type};
 use super::super::tree::{
     Arguments, Body, Expr, Frame, FrameBound, Function, Literal, Name, OrderItem, Over, Query,
     Select, SelectItem, Truth, WindowSpec,
 };
-use super::{Place, Resolved, Resolver};
+use super::{MAX_TABLES, Place, Resolved, Resolver};
 use crate::catalog::ColumnType;
 use crate::guard::{Refusal, RefusalCode};
 
@@ -232,6 +233,9 @@ impl Resolver<'_> {
         };
         let aggregates = rule.aggregates(args) || over.is_some();
         let seen_before = self.innermost.take();
+        let folds = (rule.aggregates(args) && over.is_none()).then_some(self.scopes.len());
+        let outside = self.aggregating.len();
+        self.aggregating.extend(folds.and_then(|scopes| scopes.checked_sub(1)));
         let mut parts = match args {
             Arguments::Star => Vec::new(),
             Arguments::List(args) => self.parts(args, aliases)?,
@@ -256,6 +260,7 @@ impl Resolver<'_> {
             let fails = self.dialect.truth_fails(&part);
             parts.push(part.or_fails(fails));
         }
+        self.aggregating.truncate(outside);
         if let Some(Over::Spec(window)) = over {
             self.window(window, aliases)?;
         }
@@ -299,6 +304,23 @@ impl Resolver<'_> {
 
     /// Innermost scope first; in each, columns before the result columns that the dialect lets be named there.
     fn column(&mut self, parts: &mut Vec<Name>, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
+        self.found_column(parts, aliases).map_err(|refusal| match refusal.code {
+            RefusalCode::UnknownColumn => {
+                let inward = self.scopes.iter().rev();
+                let bindings: Vec<&Binding> =
+                    inward.flat_map(|scope| &scope.bindings).take(MAX_TABLES).collect();
+                let hint = suggest::column(parts, &bindings, self.dialect);
+                Refusal { hint: hint.into(), ..refusal }
+            }
+            _ => refusal,
+        })
+    }
+
+    fn found_column(
+        &mut self,
+        parts: &mut Vec<Name>,
+        aliases: &[ScopeColumn],
+    ) -> Resolved<Analysis> {
         let Some((name, table)) = parts.split_last() else {
             return Err(scope::unknown_column(parts));
         };
@@ -321,7 +343,11 @@ impl Resolver<'_> {
                     ));
                 }
                 let written = !table.is_empty();
-                self.innermost = self.innermost.max(self.scopes.len().checked_sub(depth + 1));
+                let place = self.scopes.len().checked_sub(depth + 1);
+                self.innermost = self.innermost.max(place);
+                if let Some(place) = place {
+                    self.note_use(place, &resolved);
+                }
                 *parts = if written { resolved } else { self.spelled(resolved, depth) };
                 return Ok(analysis);
             }

@@ -2,8 +2,9 @@
 
 use super::super::Dialect;
 use super::super::scope::{self, Binding, Scope, ScopeColumn};
+use super::super::suggest;
 use super::super::totality::{Analysis, Kind};
-use super::super::tree::{Alias, Factor, FromItem, Join, JoinConstraint, Name};
+use super::super::tree::{Alias, Expr, Factor, FromItem, Join, JoinConstraint, Name, UnaryOp};
 use super::{MAX_TABLES, Place, Resolved, Resolver, too_many};
 use crate::guard::{Refusal, RefusalCode};
 
@@ -139,7 +140,7 @@ impl Resolver<'_> {
                     scope::all_named(&columns, listed)?;
                 }
                 let name = alias.as_ref().map(|alias| alias.name.clone());
-                added.bindings.push(Binding { name, relation: None, columns });
+                added.bindings.push(Binding { name, relation: None, base: None, columns });
             }
             Factor::Nested { from, alias } => {
                 let mut inner = Scope::default();
@@ -155,10 +156,21 @@ impl Resolver<'_> {
                         let mut columns = inner.star(self.dialect);
                         scope::rename(&mut columns, alias)?;
                         let name = Some(alias.name.clone());
-                        added.bindings.push(Binding { name, relation: None, columns });
+                        added.bindings.push(Binding { name, relation: None, base: None, columns });
                     }
                     None => added = inner,
                 }
+            }
+            Factor::Rows { function: _, args, alias } => {
+                self.scopes.push(before.clone());
+                let parts = args.iter_mut().map(|arg| self.expr(arg, &[], Place::Condition));
+                let parts = parts.collect::<Resolved<Vec<_>>>()?;
+                self.scopes.pop();
+                let analysis = self.rows(args, &parts);
+                let columns = alias.columns.first().cloned();
+                let columns = vec![ScopeColumn { name: columns, analysis }];
+                let name = Some(alias.name.clone());
+                added.bindings.push(Binding { name, relation: None, base: None, columns });
             }
             Factor::Occurrence { .. } | Factor::Base { .. } => {
                 return Err(Refusal::new(
@@ -169,6 +181,26 @@ impl Resolver<'_> {
             }
         }
         Ok(added)
+    }
+
+    /// Adds to the refusal of a relation what else could be meant.
+    fn offer_relations(&self, name: &[Name], refusal: Refusal) -> Refusal {
+        let ctes = self.ctes.iter().filter(|cte| cte.columns.is_some()).map(|cte| &cte.name);
+        let hint = suggest::relation(name, ctes, self.dialect, self.catalog, self.filters);
+        Refusal { hint: hint.into(), ..refusal }
+    }
+
+    /// The column of a function that makes rows. Whether it fails is known before any row where its arguments are.
+    fn rows(&mut self, args: &[Expr], parts: &[Analysis]) -> Analysis {
+        let known = args.iter().all(is_written);
+        let fails = (!known).then_some("a series may have no step, or not be one");
+        self.note(Place::Condition, &Analysis::total(Kind::Unknown).or_fails(fails));
+        match parts {
+            [first, last, ..] if first.kind == last.kind && first.kind.is_number() => {
+                Analysis::total(first.kind)
+            }
+            _ => Analysis::total(Kind::Unknown),
+        }
     }
 
     /// A name in FROM: a CTE in scope if it is unqualified (rule A7), else a relation.
@@ -223,9 +255,10 @@ impl Resolver<'_> {
             if let Some(first) = name.first_mut() {
                 *first = cte.name.clone();
             }
-            return Ok((Binding { name: Some(bound), relation: None, columns }, None));
+            return Ok((Binding { name: Some(bound), relation: None, base: None, columns }, None));
         }
-        let relation = scope::relation(name, self.dialect, self.catalog, self.filters)?;
+        let relation = scope::relation(name, self.dialect, self.catalog, self.filters);
+        let relation = relation.map_err(|refusal| self.offer_relations(name, refusal))?;
         let mut columns: Vec<ScopeColumn> = relation
             .columns
             .iter()
@@ -240,9 +273,20 @@ impl Resolver<'_> {
         let binding = Binding {
             name: Some(bound.name.clone()),
             relation: alias.is_none().then(|| relation.name.clone()),
+            base: Some(relation.name.clone()),
             columns,
         };
         let factor = Factor::Occurrence { relation: relation.name.clone(), alias: bound.clone() };
         Ok((binding, Some(factor)))
+    }
+}
+
+/// Whether its value stands in the query.
+fn is_written(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(_) => true,
+        Expr::Array(items) => items.iter().all(is_written),
+        Expr::Unary { op: UnaryOp::Minus, expr } => matches!(expr.as_ref(), Expr::Literal(_)),
+        _ => false,
     }
 }
