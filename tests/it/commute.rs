@@ -3,8 +3,8 @@
 //! And the paired secrets: on two databases that differ only in rows that the caller may not read, the guarded query
 //! gives the same. On every engine that is installed; what is given includes warnings, and what a session keeps.
 
-mod generator;
-mod plans;
+pub(crate) mod generator;
+pub(crate) mod plans;
 pub(crate) mod secrets;
 
 use std::sync::Arc;
@@ -33,7 +33,7 @@ const QUERIES_ON_SERVERS: usize = 450;
 /// Another seed is another set of queries: `DIALEKTAI_ORACLE_SEED`.
 const SEED: u64 = 82;
 
-fn from_env<T: std::str::FromStr>(name: &str) -> Option<T> {
+pub(crate) fn from_env<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
@@ -47,7 +47,7 @@ fn seed() -> u64 {
 }
 
 /// The relations that a principal may read.
-fn tables(principal: &Principal) -> Vec<&'static str> {
+pub(crate) fn tables(principal: &Principal) -> Vec<&'static str> {
     match principal.scope {
         Some(_) => vec!["tasks", "countries"],
         None => vec!["projects", "tasks", "users", "time_entries", "countries"],

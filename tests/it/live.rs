@@ -6,6 +6,8 @@ mod mariadb;
 mod notices;
 pub(crate) mod postgresql;
 
+use std::time::{Duration, Instant};
+
 use dialektai::guard::sql::{Dialect, SelectSql};
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
@@ -95,6 +97,24 @@ impl Live {
                 let outcome = mariadb::run_text(connection, &renamed(sql, schema)).await;
                 let warnings = mariadb::warnings(connection, schema).await;
                 Observed { outcome, warnings }
+            }
+        }
+    }
+
+    /// Stops what takes too long: on SQLite until this is asked again, on a server each statement for itself.
+    pub(crate) async fn bound(&mut self, limit: Duration) {
+        let milliseconds = limit.as_millis();
+        match self {
+            Self::Sqlite(connection) => {
+                let deadline = Instant::now() + limit;
+                let mut handle = connection.lock_handle().await.unwrap();
+                handle.set_progress_handler(10_000, move || Instant::now() < deadline);
+            }
+            Self::Postgresql(_) => {
+                self.execute(&format!("SET statement_timeout = {milliseconds}")).await;
+            }
+            Self::Mariadb(..) => {
+                self.execute(&format!("SET max_statement_time = {milliseconds} / 1000")).await;
             }
         }
     }

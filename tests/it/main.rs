@@ -5,6 +5,7 @@
 mod world;
 mod agreement;
 mod bypass;
+mod attack;
 mod servers;
 mod live;
 mod tally;

@@ -10,7 +10,7 @@ mod from;
 mod leaf;
 mod tables;
 
-pub(super) use flavor::Flavor;
+pub(crate) use flavor::Flavor;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -44,7 +44,7 @@ pub(super) struct Source {
     pub(super) keyed: bool,
 }
 
-pub(super) struct Generator {
+pub(crate) struct Generator {
     flavor: Flavor,
     rng: ChaCha8Rng,
     tables: Vec<&'static str>,
@@ -62,7 +62,7 @@ use Ty::{Int, Text};
 
 impl Generator {
     /// `tables` are the relations that the caller may read; others would only be refused.
-    pub(super) fn new(flavor: Flavor, seed: u64, tables: Vec<&'static str>) -> Self {
+    pub(crate) fn new(flavor: Flavor, seed: u64, tables: Vec<&'static str>) -> Self {
         Self {
             flavor,
             rng: ChaCha8Rng::seed_from_u64(seed),
@@ -76,7 +76,7 @@ impl Generator {
     }
 
     /// One query.
-    pub(super) fn query(&mut self) -> String {
+    pub(crate) fn query(&mut self) -> String {
         self.ctes.clear();
         self.fresh = 0;
         self.full(3, &[], None).0

@@ -28,7 +28,7 @@ const MARIADB: [&str; 4] = [
 ];
 
 /// The plans of an engine; one for SQLite, whose indexes choose.
-pub(super) fn of(dialect: Dialect) -> &'static [&'static str] {
+pub(crate) fn of(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         Dialect::Sqlite => &[""],
         Dialect::Postgresql => &POSTGRESQL,
@@ -37,7 +37,7 @@ pub(super) fn of(dialect: Dialect) -> &'static [&'static str] {
     }
 }
 
-pub(super) async fn choose(live: &mut Live, plan: &str) {
+pub(crate) async fn choose(live: &mut Live, plan: &str) {
     match live.dialect() {
         Dialect::Sqlite | Dialect::Mssql => {}
         Dialect::Postgresql => live.execute(&format!("RESET ALL; {plan}")).await,
@@ -49,7 +49,7 @@ pub(super) async fn choose(live: &mut Live, plan: &str) {
 }
 
 /// What a guarded query gives under each plan.
-pub(super) async fn outcomes(live: &mut Live, query: &SelectSql) -> Vec<Outcome> {
+pub(crate) async fn outcomes(live: &mut Live, query: &SelectSql) -> Vec<Outcome> {
     let plans = of(live.dialect());
     let mut outcomes = Vec::new();
     for plan in plans {

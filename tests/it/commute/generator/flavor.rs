@@ -6,14 +6,14 @@ use super::Ty::{self, Big, Bool, Date, Int, Real, Text};
 
 /// An engine whose queries are generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::commute) enum Flavor {
+pub(crate) enum Flavor {
     Sqlite,
     Postgresql,
     Mysql,
 }
 
 impl Flavor {
-    pub(in crate::commute) fn of(dialect: Dialect) -> Self {
+    pub(crate) fn of(dialect: Dialect) -> Self {
         match dialect {
             Dialect::Sqlite => Self::Sqlite,
             Dialect::Postgresql => Self::Postgresql,
@@ -73,7 +73,7 @@ impl Flavor {
     }
 
     /// The schema of the demo's relations, as a query may name it.
-    pub(super) fn schema(self) -> &'static str {
+    pub(crate) fn schema(self) -> &'static str {
         match self {
             Self::Sqlite => "main",
             Self::Postgresql => "public",
