@@ -4,6 +4,8 @@ mod admit;
 mod dialect;
 mod emit;
 mod functions;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod native;
 mod print;
 mod resolve;

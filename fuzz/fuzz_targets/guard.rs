@@ -1,0 +1,4 @@
+//! See `dialektai::guard::sql::fuzzing::guard`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dialektai::guard::sql::fuzzing::guard(data));
