@@ -22,7 +22,20 @@ struct Sides<'a> {
     filters: Arc<PredicateSet>,
     shared: Live,
     own: Live,
-    secrets: Secrets,
+    secrets: Arc<Secrets>,
+    /// What the shared side's session held last.
+    session: Vec<Vec<String>>,
+}
+
+/// Who asks, and where.
+struct Caller<'a> {
+    servers: &'a Servers,
+    database: &'a Database,
+    filters: Arc<PredicateSet>,
+    permitted: Permitted,
+    secrets: Arc<Secrets>,
+    /// The caller's own copy, for cases that do not change it.
+    own: Option<Live>,
 }
 
 /// What became of the cases of an engine.
@@ -38,40 +51,30 @@ struct Seen {
 
 impl<'a> Sides<'a> {
     async fn new(
-        database: &'a Database,
-        principal: &Principal,
+        caller: &Caller<'a>,
         mut shared: Live,
         mut own: Live,
+        setup: Option<&str>,
     ) -> Self {
         if shared.dialect() == Dialect::Postgresql {
             // What passes for dear would be compiled each time.
-            shared.execute("SET jit = off").await;
-            own.execute("SET jit = off").await;
+            shared.execute("SET jit = off; RESET session_replication_role").await;
+            own.execute("SET jit = off; RESET session_replication_role").await;
         }
-        let filters = database.predicates_for(principal).unwrap();
-        let secrets = Secrets::of(database, &mut shared, &mut own).await;
-        Self { database, filters, shared, own, secrets }
+        if let Some(setup) = setup {
+            shared.execute(setup).await;
+        }
+        let session = shared.session().await;
+        let Caller { database, filters, secrets, .. } = caller;
+        Self { database, filters: filters.clone(), shared, own, secrets: secrets.clone(), session }
     }
 
-    /// Copies for one case, with what it needs.
-    async fn alone(
-        servers: &Servers,
-        database: &'a Database,
-        permitted: &Permitted,
-        case: &Case,
-    ) -> Self {
-        let mut shared = servers.copy(Indexes::Tenant).await;
-        let mut own = servers.own(permitted, Indexes::Tenant).await;
-        pinned(&mut shared).await;
-        for live in [&mut shared, &mut own] {
-            if live.dialect() == Dialect::Postgresql {
-                live.execute("RESET session_replication_role").await;
-            }
-            if let Some(setup) = &case.setup {
-                live.execute(setup).await;
-            }
-        }
-        Self::new(database, &case.principal(), shared, own).await
+    /// What the session of the shared side holds that it did not hold when this was asked last.
+    async fn left(&mut self) -> Vec<Vec<String>> {
+        let session = self.shared.session().await;
+        let left = session.iter().filter(|entry| !self.session.contains(entry)).cloned().collect();
+        self.session = session;
+        left
     }
 
     /// What another tenant owns and `observed` quotes.
@@ -90,11 +93,11 @@ impl<'a> Sides<'a> {
         let guarded = guard_sql(&case.query, dialect, &self.database.catalog, &self.filters);
         let Ok(guarded) = guarded else { return };
         let guarded = guarded.query();
-        let before = self.shared.session().await;
         let actual = self.shared.run_guarded(guarded).await;
         let expected = self.own.run(&case.query).await;
         let alone = self.own.run_guarded(guarded).await;
-        let after = self.shared.session().await;
+        let before = self.session.clone();
+        self.left().await;
         let about = format!("{about}\n    guarded: {}", guarded.text());
         if sorted(&actual.outcome) != sorted(&expected) {
             let actual = &actual.outcome;
@@ -107,11 +110,22 @@ impl<'a> Sides<'a> {
         if let Some(foreign) = self.foreign(&actual, &case.query) {
             seen.amiss.push(format!("{about}\n    shows another tenant's {foreign}"));
         }
-        if before != after {
+        if before != self.session {
+            let after = &self.session;
             seen.amiss.push(format!("{about}\n    left {after:?} after {before:?}"));
         }
         seen.guarded += 1;
         seen.rows += actual.outcome.map_or(0, |rows| rows.len());
+    }
+
+    /// Runs a text as it is on the shared side.
+    async fn attack(&mut self, text: &str) -> Observed {
+        let observed = self.shared.observe(text).await;
+        if observed.outcome.is_err() && self.shared.dialect() == Dialect::Postgresql {
+            // It may have opened a transaction, which its error has spoiled.
+            let _ = self.shared.observe("ROLLBACK").await;
+        }
+        observed
     }
 
     /// Whether the attack works where nothing guards.
@@ -119,25 +133,19 @@ impl<'a> Sides<'a> {
         let text = case.naive.as_ref().unwrap_or(&case.query);
         match unguarded {
             Unguarded::Leaks => {
-                let before = self.shared.session().await;
-                let mut observed = self.shared.observe(text).await;
-                if observed.outcome.is_err() && self.shared.dialect() == Dialect::Postgresql {
-                    // A text may open a transaction that its error then spoils.
-                    let _ = self.shared.observe("ROLLBACK").await;
-                }
-                let after = self.shared.session().await;
-                let left = after.into_iter().filter(|entry| !before.contains(entry));
-                observed.warnings.extend(left.flatten());
+                let mut observed = self.attack(text).await;
+                let left = self.left().await;
+                observed.warnings.extend(left.into_iter().flatten());
                 self.foreign(&observed, text).is_some()
             }
             Unguarded::Tells => {
-                let (shared, own) = (self.shared.observe(text).await, self.own.observe(text).await);
+                let (shared, own) = (self.attack(text).await, self.own.observe(text).await);
                 sorted(&shared.outcome) != sorted(&own.outcome)
             }
             Unguarded::Changes => {
                 let before = contents(self.database, &mut self.shared).await;
                 // Whether it succeeds is not the point.
-                let _ = self.shared.observe(text).await;
+                let _ = self.attack(text).await;
                 before != contents(self.database, &mut self.shared).await
             }
         }
@@ -149,10 +157,12 @@ impl<'a> Sides<'a> {
         if case.verdict == Verdict::Rewritten {
             self.check_guarded(case, &about, seen).await;
         }
+        let name = (fixture.stem.clone(), number);
         if let Some(unguarded) = case.unguarded
+            && !seen.real.contains(&name)
             && self.is_real(case, unguarded).await
         {
-            seen.real.insert((fixture.stem.clone(), number));
+            seen.real.insert(name);
         }
     }
 }
@@ -165,6 +175,50 @@ async fn contents(database: &Database, live: &mut Live) -> Vec<Option<Vec<Vec<St
         contents.push(rows.ok());
     }
     contents
+}
+
+impl<'a> Caller<'a> {
+    async fn new(servers: &'a Servers, database: &'a Database, principal: &Principal) -> Self {
+        let permitted = Permitted::of(database, principal).await;
+        let filters = database.predicates_for(principal).unwrap();
+        let mut shared = servers.shared(Indexes::Tenant).await;
+        let mut own = servers.own(&permitted, Indexes::Tenant).await;
+        let secrets = Arc::new(Secrets::of(database, &mut shared, &mut own).await);
+        Self { servers, database, filters, permitted, secrets, own: Some(own) }
+    }
+
+    async fn ask(&mut self, dialect: Dialect, cases: &[(&Fixture, usize)], seen: &mut Seen) {
+        let (alone, together): (Vec<_>, Vec<_>) =
+            cases.iter().partition(|(fixture, number)| fixture.cases[*number].needs_copies());
+        for indexes in Indexes::of(dialect) {
+            let shared = self.servers.shared(*indexes).await;
+            let own = self.servers.own(&self.permitted, *indexes).await;
+            let mut sides = Sides::new(self, shared, own, None).await;
+            for case in &together {
+                sides.check(*case, seen).await;
+            }
+        }
+        for (fixture, number) in alone {
+            let case = &fixture.cases[number];
+            let mut shared = self.servers.copy(Indexes::Tenant).await;
+            pinned(&mut shared).await;
+            // What a rewritten query must give is what it gives where nobody has prepared anything. Where two answers
+            // to the attack itself are compared, the copy is prepared too.
+            let prepared =
+                case.verdict == Verdict::Refused && case.unguarded == Some(Unguarded::Tells);
+            let own = match self.own.take_if(|_| !prepared) {
+                Some(own) => own,
+                None => {
+                    let mut own = self.servers.own(&self.permitted, Indexes::Tenant).await;
+                    own.execute(case.setup.as_deref().unwrap_or("SELECT 1")).await;
+                    own
+                }
+            };
+            let mut sides = Sides::new(self, shared, own, case.setup.as_deref()).await;
+            sides.check((fixture, number), seen).await;
+            self.own.get_or_insert(sides.own);
+        }
+    }
 }
 
 async fn cases_hold(dialect: Dialect) {
@@ -185,24 +239,11 @@ async fn cases_hold(dialect: Dialect) {
         }
     }
     for principal in callers {
-        let permitted = Permitted::of(database, &principal).await;
-        let (alone, together): (Vec<_>, Vec<_>) = cases
-            .iter()
-            .filter(|(fixture, number)| fixture.cases[*number].principal() == principal)
-            .partition(|(fixture, number)| fixture.cases[*number].needs_copies());
-        for indexes in Indexes::of(dialect) {
-            let shared = servers.shared(*indexes).await;
-            let own = servers.own(&permitted, *indexes).await;
-            let mut sides = Sides::new(database, &principal, shared, own).await;
-            for case in &together {
-                sides.check(*case, &mut seen).await;
-            }
-        }
-        for (fixture, number) in alone {
-            let case = &fixture.cases[number];
-            let mut sides = Sides::alone(&servers, database, &permitted, case).await;
-            sides.check((fixture, number), &mut seen).await;
-        }
+        let asked = cases.iter().copied();
+        let asked =
+            asked.filter(|(fixture, number)| fixture.cases[*number].principal() == principal);
+        let mut caller = Caller::new(&servers, database, &principal).await;
+        caller.ask(dialect, &asked.collect::<Vec<_>>(), &mut seen).await;
     }
     let claimed =
         cases.iter().filter(|(fixture, number)| fixture.cases[*number].unguarded.is_some());
