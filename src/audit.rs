@@ -1,6 +1,7 @@
 //! The audit log: one structured event for every decision, before anything leaves the process.
 //!
-//! It holds the texts of queries, never the values bound to them and never a value of a row.
+//! It holds the texts of queries, never the values bound to them and never a value of a row. A command of MongoDB has no
+//! binds: it is recorded as it runs, with the values of its filters, which are the caller's own.
 
 use std::time::Instant;
 

@@ -3,10 +3,16 @@
 //! Written by `dialektai pull` as `catalog.toml`, read by everything else. What is not in the catalog does not
 //! exist: the guard refuses it, and no policy can permit it.
 
+mod documents;
+mod types;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use documents::{ancestors, check as check_documents};
+pub use types::{CedarType, ColumnType};
 
 /// The name of a column, in the database's own spelling.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,104 +52,6 @@ impl fmt::Display for RelationName {
     }
 }
 
-/// A column's type, as far as the guard and the policies tell types apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ColumnType {
-    /// Whole numbers of up to 64 bits.
-    Integer,
-    /// Binary floating point.
-    Float,
-    /// Exact decimals.
-    Decimal,
-    /// Truth values; on SQLite the integers 0 and 1.
-    Boolean,
-    /// Character strings without padding.
-    Text,
-    /// Byte strings.
-    Bytes,
-    /// A calendar day; on SQLite text `YYYY-MM-DD`.
-    Date,
-    /// A date and time without zone, read as UTC; on SQLite text `YYYY-MM-DD HH:MM:SS[.fff]`.
-    Timestamp,
-    /// An instant.
-    Timestamptz,
-    /// A time of day.
-    Time,
-    /// A span of time.
-    Interval,
-    /// A UUID.
-    Uuid,
-    /// JSON text or binary JSON.
-    Json,
-    /// Anything else: can be selected, not compared by policies.
-    Other,
-}
-
-impl ColumnType {
-    /// The word that `catalog.toml` and answers use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Integer => "integer",
-            Self::Float => "float",
-            Self::Decimal => "decimal",
-            Self::Boolean => "boolean",
-            Self::Text => "text",
-            Self::Bytes => "bytes",
-            Self::Date => "date",
-            Self::Timestamp => "timestamp",
-            Self::Timestamptz => "timestamptz",
-            Self::Time => "time",
-            Self::Interval => "interval",
-            Self::Uuid => "uuid",
-            Self::Json => "json",
-            Self::Other => "other",
-        }
-    }
-
-    /// The Cedar type that stands for this one in the derived schema; `None` keeps the column out of policies.
-    pub fn cedar(self) -> Option<CedarType> {
-        match self {
-            Self::Integer => Some(CedarType::Long),
-            Self::Boolean => Some(CedarType::Bool),
-            Self::Text | Self::Uuid => Some(CedarType::String),
-            Self::Date | Self::Timestamp | Self::Timestamptz => Some(CedarType::Datetime),
-            Self::Float
-            | Self::Decimal
-            | Self::Bytes
-            | Self::Time
-            | Self::Interval
-            | Self::Json
-            | Self::Other => None,
-        }
-    }
-}
-
-/// The Cedar types that a column can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CedarType {
-    /// `Long`
-    Long,
-    /// `String`
-    String,
-    /// `Bool`
-    Bool,
-    /// `datetime`
-    Datetime,
-}
-
-impl CedarType {
-    /// The type's name in a Cedar schema.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Long => "Long",
-            Self::String => "String",
-            Self::Bool => "Bool",
-            Self::Datetime => "datetime",
-        }
-    }
-}
-
 /// One column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,6 +69,16 @@ pub struct Column {
     /// A collation under which unequal strings may compare equal; absent where comparison is byte by byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collation: Option<String>,
+    /// Whether it holds an array of such values; on MongoDB only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub array: bool,
+}
+
+impl Column {
+    /// The Cedar type that stands for the column in the derived schema; `None` keeps it out of policies.
+    pub fn cedar(&self) -> Option<CedarType> {
+        if self.array { None } else { self.column_type.cedar() }
+    }
 }
 
 /// A foreign key: `columns` of this relation name one row of `references`.
@@ -315,6 +233,9 @@ impl Catalog {
                 if let Some(collation) = &column.collation {
                     text.push_str(&format!(", collation = {}", quoted(collation)));
                 }
+                if column.array {
+                    text.push_str(", array = true");
+                }
                 text.push_str(" },\n");
             }
             text.push_str("]\n");
@@ -393,6 +314,14 @@ pub enum CatalogError {
         relation: RelationName,
         /// The column.
         column: ColumnName,
+    },
+    /// A column or relation that a database of this engine cannot have, or that the guard cannot filter there.
+    #[error("relation `{relation}` {why}")]
+    NotOfEngine {
+        /// The relation.
+        relation: RelationName,
+        /// What is wrong with it.
+        why: String,
     },
     /// Two relations would share an entity type.
     #[error(

@@ -5,6 +5,7 @@
 //! For every query `q`, database `D` and principal `p`: either the guarded `q` run on `D` gives what `q` gives on
 //! `D|p`, the database that holds only what `p` may read, or `q` is refused. "Gives" includes errors.
 
+pub mod mongo;
 pub mod sql;
 
 use std::borrow::Cow;
@@ -73,7 +74,7 @@ impl std::error::Error for Refusal {}
 pub enum RefusalCode {
     /// Longer, deeper or with more tokens than the caps allow.
     TooLarge,
-    /// Not SQL that the parser reads.
+    /// Not SQL, shell text or extended JSON that the parser reads.
     Syntax,
     /// More than one statement, or none.
     NotOneStatement,
@@ -85,6 +86,10 @@ pub enum RefusalCode {
     UnknownFunction,
     /// A type that is not on the list.
     UnknownType,
+    /// A stage of a pipeline that is not on the list, or stands in a place that is not its own.
+    UnknownStage,
+    /// An operator or a variable that is not on the list, or stands in a place that is not its own.
+    UnknownOperator,
     /// A relation that does not exist, or that the caller may not read: the same answer.
     UnknownRelation,
     /// A column that does not exist or is hidden.
@@ -108,6 +113,8 @@ impl RefusalCode {
             Self::Unsupported => "unsupported",
             Self::UnknownFunction => "unknown_function",
             Self::UnknownType => "unknown_type",
+            Self::UnknownStage => "unknown_stage",
+            Self::UnknownOperator => "unknown_operator",
             Self::UnknownRelation => "unknown_relation",
             Self::UnknownColumn => "unknown_column",
             Self::Ambiguous => "ambiguous_name",

@@ -6,6 +6,7 @@ mod served;
 
 use crate::audit::{Outcome, Record};
 use crate::engine::{Cell, EngineError, Rows};
+use crate::guard::mongo::{MongoCommand, guard_mongo};
 use crate::guard::sql::{Dialect, SelectSql, guard_sql};
 use crate::guard::{Guarded, Refusal};
 use crate::identity::{Principal, ScopeId, TenantId, TenantIdType};
@@ -232,6 +233,28 @@ pub fn guard_only(
     begin(database, principal, &mut record);
     let filters = database.predicates_for(principal).map_err(Failure::from);
     let result = filters.and_then(|filters| guard(database, &filters, text, &mut record));
+    record.close(match &result {
+        Ok(_) => Outcome::Guarded,
+        Err(failure) => failure.outcome(),
+    });
+    result
+}
+
+/// As [`guard_only`], of a database of MongoDB.
+pub fn guard_only_mongo(
+    database: &Database,
+    principal: &Principal,
+    text: &str,
+    mut record: Record,
+) -> Result<Guarded<MongoCommand>, Failure> {
+    begin(database, principal, &mut record);
+    record.query_before = Some(text.to_owned());
+    let filters = database.predicates_for(principal).map_err(Failure::from);
+    let result = filters.and_then(|filters| {
+        let command = guard_mongo(text, &database.catalog, &filters)?;
+        record.query_after = Some(command.query().text().to_owned());
+        Ok(command)
+    });
     record.close(match &result {
         Ok(_) => Outcome::Guarded,
         Err(failure) => failure.outcome(),

@@ -10,6 +10,7 @@ use crate::audit::Record;
 use crate::guard::sql::SelectSql;
 use crate::http::wire::{self, Bind, Column, JsonCell, Table};
 use crate::policy::Database;
+use crate::policy::settings::EngineKind;
 use crate::service::{self, Served};
 use output::Failed;
 
@@ -95,6 +96,12 @@ async fn answer(
     let principal = service::identify(settings, tenant.as_deref(), scope)?;
     let record = Record::begin("cli");
     match work {
+        Work::Guard(database) if database.settings.engine == EngineKind::Mongodb => {
+            let command = service::guard_only_mongo(database, &principal, &asked.query, record)?;
+            told.text = Some(command.query().text().to_owned());
+            told.binds = Some(Vec::new());
+            told.readable = Some(command.query().readable().to_owned());
+        }
         Work::Guard(database) => {
             let query = service::guard_only(database, &principal, &asked.query, record)?;
             told.show(query.query());

@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use super::{Format, QueryArgs, batch, load, output};
 use crate::audit::Record;
+use crate::guard::mongo::MongoCommand;
 use crate::guard::sql::SelectSql;
 use crate::http::wire::{self, Bind};
+use crate::policy::settings::EngineKind;
 use crate::service;
 use batch::Work;
 use output::Failed;
@@ -29,6 +31,11 @@ pub(super) async fn run(policies: &Path, args: QueryArgs) -> Result<(), Failed> 
     };
     let (tenant, scope) = (args.caller.tenant.as_deref(), args.caller.scope.as_deref());
     let principal = service::identify(&database.settings, tenant, scope)?;
+    if database.settings.engine == EngineKind::Mongodb {
+        let command =
+            service::guard_only_mongo(&database, &principal, &text, Record::begin("cli"))?;
+        return show(command.query(), database.version(), args.caller.format);
+    }
     let query = service::guard_only(&database, &principal, &text, Record::begin("cli"))?;
     let query = query.query();
     match args.caller.format {
@@ -40,6 +47,23 @@ pub(super) async fn run(policies: &Path, args: QueryArgs) -> Result<(), Failed> 
             readable: query.readable(),
             dialect: query.dialect().name(),
             policy_version: database.version(),
+        }),
+    }
+}
+
+/// A command: its values are in its text.
+fn show(command: &MongoCommand, policy_version: &str, format: Format) -> Result<(), Failed> {
+    match format {
+        Format::Text => {
+            output::line(&format!("{}\n// runs as:\n//   {}", command.readable(), command.text()))
+        }
+        Format::Json => output::json(&GuardedLine {
+            outcome: "guarded",
+            text: command.text(),
+            binds: Vec::new(),
+            readable: command.readable(),
+            dialect: EngineKind::Mongodb.name(),
+            policy_version,
         }),
     }
 }

@@ -10,7 +10,9 @@ use cedar_policy::pst::{
     ResourceConstraint, Template, UnaryOp, Var,
 };
 
-use crate::catalog::{Catalog, CedarType, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation};
+use crate::catalog::{
+    Catalog, CedarType, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation, ancestors,
+};
 
 /// A construct that has no exact filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,7 +233,9 @@ impl Check<'_> {
             }
             Expr::GetAttr { .. } => self.operand(expr),
             Expr::HasAttr { expr: of, attrs } => {
-                if !is_var(of, &Var::Resource) || !attrs.tail.is_empty() {
+                let document = column_name(of).is_some_and(|of| self.is_document(of.as_str()));
+                let path = attrs.tail.is_empty() || self.is_document(attrs.head.as_str());
+                if !path || !(is_var(of, &Var::Resource) || document) {
                     self.find(expr, Construct::RelatedRow);
                 }
             }
@@ -299,10 +303,29 @@ impl Check<'_> {
     fn operand(&mut self, expr: &Expr) {
         if !mentions_resource(expr) {
             self.constant(expr);
-        } else if column_name(expr).is_none() {
-            let construct = operand_construct(expr);
-            self.find(expr, construct);
+            return;
         }
+        match column_name(expr) {
+            Some(column) if self.is_document(column.as_str()) => {
+                self.find(expr, Construct::Record);
+            }
+            Some(column) if !ancestors(column.as_str()).all(|above| self.is_document(above)) => {
+                self.find(expr, Construct::RelatedRow);
+            }
+            Some(_) => {}
+            None => {
+                let construct = operand_construct(expr);
+                self.find(expr, construct);
+            }
+        }
+    }
+
+    /// Whether a relation has a document at the path, whose fields are columns.
+    fn is_document(&self, path: &str) -> bool {
+        self.relations
+            .iter()
+            .filter_map(|relation| relation.at_path(path))
+            .any(|column| column.column_type == ColumnType::Document && !column.array)
     }
 
     /// The right side of `resource ==` and `resource in`: one row or a set of them.
@@ -341,8 +364,7 @@ impl Check<'_> {
         let mixed = self.relations.iter().any(|relation| {
             match (relation.column(&left), relation.column(&right)) {
                 (Some(left), Some(right)) => {
-                    left.column_type.cedar() == right.column_type.cedar()
-                        && left.column_type != right.column_type
+                    left.cedar() == right.cedar() && left.column_type != right.column_type
                 }
                 _ => false,
             }
@@ -362,18 +384,22 @@ impl Check<'_> {
 pub(super) fn key_column(relation: &Relation) -> Option<&crate::catalog::Column> {
     let [name] = relation.primary_key.as_slice() else { return None };
     let column = relation.column(name)?;
-    let usable = match column.column_type.cedar() {
+    let usable = match column.cedar() {
         Some(CedarType::Long | CedarType::String) => !column.nullable,
         Some(CedarType::Bool | CedarType::Datetime) | None => false,
     };
     usable.then_some(column)
 }
 
-/// `resource.column`
+/// `resource.column`, or the path of `resource.document.field`.
 pub(super) fn column_name(expr: &Expr) -> Option<ColumnName> {
     match expr {
         Expr::GetAttr { expr, attr } if is_var(expr, &Var::Resource) => {
             Some(ColumnName::new(attr.as_str()))
+        }
+        // An attribute with a dot in its name is no path.
+        Expr::GetAttr { expr, attr } if !attr.contains('.') => {
+            column_name(expr).map(|document| ColumnName::new(format!("{document}.{attr}")))
         }
         _ => None,
     }

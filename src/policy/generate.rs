@@ -2,7 +2,7 @@
 
 use crate::catalog::{Catalog, ColumnName};
 
-use super::schema::{access, attribute};
+use super::schema::{access, present};
 use super::settings::Settings;
 
 /// The text of the `tenant.cedar` that `pull` writes into a folder without policies.
@@ -10,12 +10,12 @@ use super::settings::Settings;
 /// It says in Cedar what `database.toml` says in settings, and loads without problems wherever those settings do.
 pub fn tenant_cedar(settings: &Settings, catalog: &Catalog) -> String {
     let mut text = match &settings.tenant_filter_column {
-        Some(column) => tenant(&ColumnName::new(column), catalog),
+        Some(column) => tenant(settings, &ColumnName::new(column), catalog),
         None => OPEN.to_owned(),
     };
     if let Some(column) = &settings.scope_filter_column {
         text.push('\n');
-        text.push_str(&scope(&ColumnName::new(column)));
+        text.push_str(&scope(settings, &ColumnName::new(column)));
     }
     text
 }
@@ -27,7 +27,7 @@ const OPEN: &str = "\
 permit (principal, action == Action::\"read\", resource);
 ";
 
-fn tenant(column: &ColumnName, catalog: &Catalog) -> String {
+fn tenant(settings: &Settings, column: &ColumnName, catalog: &Catalog) -> String {
     let without: Vec<&str> = catalog
         .relations
         .iter()
@@ -46,13 +46,13 @@ fn tenant(column: &ColumnName, catalog: &Catalog) -> String {
         "@id(\"tenant\")\n\
          permit (principal, action == Action::\"read\", resource)\n\
          when {{ resource has {} && {} == principal.tenant }};\n",
-        attribute(column),
-        access(column),
+        present(settings, column),
+        access(settings, column),
     ));
     text
 }
 
-fn scope(column: &ColumnName) -> String {
+fn scope(settings: &Settings, column: &ColumnName) -> String {
     format!(
         "// A caller with a scope reads the rows of that scope only.\n\
          // A relation without the column is closed to such callers. To open one, say currencies, write\n\
@@ -61,7 +61,7 @@ fn scope(column: &ColumnName) -> String {
          forbid (principal, action == Action::\"read\", resource)\n\
          when {{ principal has scope }}\n\
          unless {{ resource has {} && {} == principal.scope }};\n",
-        attribute(column),
-        access(column),
+        present(settings, column),
+        access(settings, column),
     )
 }

@@ -11,13 +11,13 @@ use cedar_policy::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, check_documents};
 use crate::identity::DatabaseId;
 
 use super::check::{check, entity_type_of, reads_scope};
 use super::problem::{LoadError, Problem, Reason, toml_place};
 use super::schema::{check_filter_columns, derive};
-use super::settings::{Settings, SettingsError};
+use super::settings::{EngineKind, Settings, SettingsError};
 use super::source::{SourceFile, SourcePolicy, line_of_key};
 use super::{Database, Rules, Sources};
 
@@ -91,7 +91,12 @@ impl Settings {
 pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Database, LoadError> {
     let mut problems = Vec::new();
     let settings = Settings::parse(&sources.settings);
-    let catalog = Catalog::parse(&sources.catalog);
+    let catalog = Catalog::parse(&sources.catalog).and_then(|catalog| match &settings {
+        Ok(settings) => {
+            check_documents(&catalog, settings.engine == EngineKind::Mongodb).map(|()| catalog)
+        }
+        Err(_) => Ok(catalog),
+    });
 
     let mut named: Vec<&(String, String)> = sources.policies.iter().collect();
     named.sort();

@@ -32,7 +32,7 @@ use crate::catalog::{CedarType, Column, ColumnName, ColumnType, Relation};
 use crate::predicate::{CmpOp, PatternElement, Predicate, RowFilter, Value};
 
 use super::Unsupported;
-use super::check::{is_var, key_column};
+use super::check::{column_name, is_var, key_column};
 
 /// `if` in conditions and errors on the left double what they stand in, so the size is bounded and not the text.
 const MAX_STEPS: usize = 20_000;
@@ -87,10 +87,27 @@ impl<'a> Lowering<'a> {
                 Term::Constant(_) => Err(self.unsupported("a constant as a condition")),
             },
             Expr::HasAttr { expr, attrs } => {
-                if !is_var(expr, &Var::Resource) || !attrs.tail.is_empty() {
-                    return Err(self.unsupported("`has` over something other than a column"));
+                let mut path = if is_var(expr, &Var::Resource) {
+                    String::new()
+                } else {
+                    let Some(document) = column_name(expr) else {
+                        return Err(self.unsupported("`has` over something other than a column"));
+                    };
+                    format!("{document}.")
+                };
+                // `has a.b` is `has a && a has b`.
+                let mut filter = rows_if(want);
+                for (index, attr) in attrs.iter().enumerate() {
+                    path.push_str(attr);
+                    let own = self.has(&path, want);
+                    filter = match (index, want) {
+                        (0, _) => own,
+                        (_, true) => filter.and(own),
+                        (_, false) => filter.or(own),
+                    };
+                    path.push('.');
                 }
-                Ok(self.has(&ColumnName::new(attrs.head.as_str()), want))
+                Ok(filter)
             }
             Expr::Like { expr, pattern } => self.like(expr, pattern, want),
             Expr::Is { expr, entity_type, in_expr } => {
@@ -237,7 +254,7 @@ impl<'a> Lowering<'a> {
 
     /// Cedar orders integers and instants only; validation refuses the rest, and so does this.
     fn check_order(&self, column: &Column, op: CmpOp) -> Result<(), Unsupported> {
-        match (op, column.column_type.cedar()) {
+        match (op, column.cedar()) {
             (CmpOp::Eq | CmpOp::Ne, Some(_)) | (_, Some(CedarType::Long | CedarType::Datetime)) => {
                 Ok(())
             }
@@ -300,11 +317,14 @@ impl<'a> Lowering<'a> {
     }
 
     /// The row is in hand, so a column that is NOT NULL is there, and one that the relation lacks is not.
-    fn has(&self, name: &ColumnName, want: bool) -> RowFilter {
-        match self.relation.column(name) {
-            Some(column) if column.column_type.cedar().is_some() => {
+    fn has(&self, path: &str, want: bool) -> RowFilter {
+        let document =
+            |column: &Column| column.column_type == ColumnType::Document && !column.array;
+        match self.column(path) {
+            Some(column) if column.cedar().is_some() || document(column) => {
                 if column.nullable {
-                    RowFilter::Where(Predicate::IsNull { column: name.clone(), negated: want })
+                    let column = column.name.clone();
+                    RowFilter::Where(Predicate::IsNull { column, negated: want })
                 } else {
                     rows_if(want)
                 }
@@ -337,15 +357,17 @@ impl<'a> Lowering<'a> {
 
     fn term(&self, expr: &Expr) -> Result<Term<'a>, Unsupported> {
         match expr {
-            Expr::GetAttr { expr, attr } if is_var(expr, &Var::Resource) => {
-                let column = self.relation.column(&ColumnName::new(attr.as_str()));
-                match column.filter(|column| column.column_type.cedar().is_some()) {
+            Expr::GetAttr { .. } => {
+                let Some(name) = column_name(expr) else {
+                    return Err(
+                        self.unsupported("an attribute of something other than the resource")
+                    );
+                };
+                let column = self.column(name.as_str());
+                match column.filter(|column| column.cedar().is_some()) {
                     Some(column) => Ok(Term::Column(column)),
                     None => Err(self.unsupported("a column that policies cannot read")),
                 }
-            }
-            Expr::GetAttr { .. } => {
-                Err(self.unsupported("an attribute of something other than the resource"))
             }
             Expr::Literal(Literal::Long(value)) => Ok(Term::Constant(Value::Long(*value))),
             Expr::Literal(Literal::Bool(value)) => Ok(Term::Constant(Value::Bool(*value))),
@@ -358,6 +380,12 @@ impl<'a> Lowering<'a> {
             },
             _ => Err(self.unsupported("an operand that is neither a column nor a constant")),
         }
+    }
+
+    /// On SQL a name is a name, dots and all; only documents make it a path.
+    fn column(&self, path: &str) -> Option<&'a Column> {
+        let relation = self.relation;
+        relation.at_path(path).or_else(|| relation.column(&ColumnName::new(path)))
     }
 
     fn unsupported(&self, construct: &str) -> Unsupported {
@@ -381,7 +409,14 @@ enum Possible {
 
 fn possible(column: &Column, value: Value) -> Possible {
     const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-    match (column.column_type.cedar(), value) {
+    match (column.cedar(), value) {
+        (Some(CedarType::String), Value::String(text))
+            if column.column_type == ColumnType::ObjectId =>
+        {
+            let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+            let canonical = text.len() == 24 && text.bytes().all(digit);
+            if canonical { Possible::Value(Value::String(text)) } else { Possible::Never }
+        }
         // A database would fail to read the text as a UUID, or read two spellings as one.
         (Some(CedarType::String), Value::String(text))
             if column.column_type == ColumnType::Uuid =>
@@ -438,7 +473,7 @@ fn membership(column: &Column, values: Vec<Value>, want: bool) -> RowFilter {
 
 /// The value of the key column whose canonical text this is; no row has any other text.
 fn key_value(column: &Column, text: &str) -> Option<Value> {
-    match column.column_type.cedar() {
+    match column.cedar() {
         Some(CedarType::Long) => {
             let value: i64 = text.parse().ok()?;
             (value.to_string() == text).then_some(Value::Long(value))

@@ -7,7 +7,7 @@ use cedar_policy::{
     RestrictedExpression, Schema,
 };
 
-use crate::catalog::Relation;
+use crate::catalog::{Column, ColumnName, ColumnType, Relation, ancestors};
 use crate::predicate::{Row, Value};
 
 use super::Rules;
@@ -34,10 +34,10 @@ fn verdict(
     key: &str,
     row: &Row,
 ) -> Option<bool> {
-    let attributes: HashMap<String, RestrictedExpression> = row
-        .iter()
-        .map(|(column, value)| Some((column.as_str().to_owned(), constant(value)?)))
-        .collect::<Option<_>>()?;
+    if row.keys().any(|column| relation.column(column).is_none()) {
+        return None;
+    }
+    let attributes = attributes(relation, row, "")?;
     let resource = uid(&relation.entity_type, key)?;
     let row = Entity::new(resource.clone(), attributes, HashSet::new()).ok()?;
     let principal = caller.uid();
@@ -52,6 +52,37 @@ fn verdict(
         policy.is_none_or(|policy| policy.effect() == Effect::Forbid)
     });
     Some(response.decision() == Decision::Allow && !forbid_failed)
+}
+
+/// The columns of a document as attributes: `a.b` is the attribute `b` of the record `a`, which is there where the row
+/// has a value for `a` itself, whatever it is.
+fn attributes(
+    relation: &Relation,
+    row: &Row,
+    inside: &str,
+) -> Option<HashMap<String, RestrictedExpression>> {
+    let document = |column: &Column| column.column_type == ColumnType::Document && !column.array;
+    let mut attributes = HashMap::new();
+    for column in &relation.columns {
+        let name = column.name.as_str();
+        let above = ancestors(name)
+            .last()
+            .filter(|above| relation.column(&ColumnName::new(*above)).is_some_and(document));
+        let Some(value) = row.get(&column.name) else { continue };
+        let own = match above {
+            Some(above) if format!("{above}.") == inside => name.strip_prefix(inside)?,
+            None if inside.is_empty() => name,
+            Some(_) | None => continue,
+        };
+        let value = if document(column) {
+            let fields = self::attributes(relation, row, &format!("{name}."))?;
+            RestrictedExpression::new_record(fields).ok()?
+        } else {
+            constant(value)?
+        };
+        attributes.insert(own.to_owned(), value);
+    }
+    Some(attributes)
 }
 
 fn constant(value: &Value) -> Option<RestrictedExpression> {

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use cedar_policy::Schema;
 
 use crate::catalog::{
-    Catalog, CedarType, ColumnName, PRINCIPAL_TYPE, Relation, RelationName, entity_type_for,
+    Catalog, CedarType, Column, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation, RelationName,
+    entity_type_for,
 };
 use crate::identity::TenantIdType;
 
 use super::problem::Reason;
-use super::settings::Settings;
+use super::settings::{EngineKind, Settings};
 
 /// The only action.
 pub(super) const ACTION: &str = "read";
@@ -29,11 +30,10 @@ pub fn cedarschema(settings: &Settings, catalog: &Catalog) -> String {
     text.push_str("  scope?: String,\n};\n");
     for relation in &catalog.relations {
         text.push_str(&format!("\nentity {} = {{\n", relation.entity_type));
+        let documents = settings.engine == EngineKind::Mongodb;
         for column in &relation.columns {
-            if let Some(cedar) = column.column_type.cedar() {
-                let optional = if column.nullable { "?" } else { "" };
-                let name = attribute(&column.name);
-                text.push_str(&format!("  {name}{optional}: {},\n", cedar.name()));
+            if !(documents && column.name.as_str().contains('.')) {
+                text.push_str(&declaration(relation, column, column.name.as_str(), "  "));
             }
         }
         text.push_str("};\n");
@@ -45,6 +45,29 @@ pub fn cedarschema(settings: &Settings, catalog: &Catalog) -> String {
         relations.join(", ")
     ));
     text
+}
+
+/// The attribute of a column, under its name in the document that holds it; of a document, a record.
+fn declaration(relation: &Relation, column: &Column, name: &str, indent: &str) -> String {
+    let optional = if column.nullable { "?" } else { "" };
+    let attribute = attribute(&ColumnName::new(name));
+    if let Some(cedar) = column.cedar() {
+        return format!("{indent}{attribute}{optional}: {},\n", cedar.name());
+    }
+    if column.column_type != ColumnType::Document || column.array {
+        return String::new();
+    }
+    let inside = format!("{}.", column.name);
+    let deeper = format!("{indent}  ");
+    let fields: String = relation
+        .columns
+        .iter()
+        .filter_map(|field| {
+            let own = field.name.as_str().strip_prefix(&inside)?;
+            (!own.contains('.')).then(|| declaration(relation, field, own, &deeper))
+        })
+        .collect();
+    format!("{indent}{attribute}{optional}: {{\n{fields}{indent}}},\n")
 }
 
 /// The Cedar type of `principal.tenant`.
@@ -109,7 +132,7 @@ pub fn check_filter_columns(settings: &Settings, catalog: &Catalog) -> Vec<Reaso
         for relation in &catalog.relations {
             let Some(found) = relation.column(&name) else { continue };
             exists = true;
-            if found.column_type.cedar() != Some(expected) {
+            if found.cedar() != Some(expected) {
                 reasons.push(Reason::FilterColumnType {
                     setting,
                     relation: relation.name.clone(),
@@ -131,9 +154,18 @@ pub(super) fn attribute(column: &ColumnName) -> String {
     if is_identifier(column.as_str()) { column.to_string() } else { quoted(column.as_str()) }
 }
 
+/// A column's name after `has`; on MongoDB a path, `document.field`.
+pub(super) fn present(settings: &Settings, column: &ColumnName) -> String {
+    if is_path(settings, column) { column.to_string() } else { attribute(column) }
+}
+
+fn is_path(settings: &Settings, column: &ColumnName) -> bool {
+    settings.engine == EngineKind::Mongodb && column.as_str().split('.').all(is_identifier)
+}
+
 /// A column of the resource in an expression: `resource.name`, or `resource["odd name"]`.
-pub(super) fn access(column: &ColumnName) -> String {
-    if is_identifier(column.as_str()) {
+pub(super) fn access(settings: &Settings, column: &ColumnName) -> String {
+    if is_identifier(column.as_str()) || is_path(settings, column) {
         format!("resource.{column}")
     } else {
         format!("resource[{}]", quoted(column.as_str()))

@@ -93,7 +93,8 @@ impl Symbol {
             Form::Uuid => ColumnName::new(format!("{name} as uuid")),
         };
         let declared = String::new();
-        let column = Column { name, column_type, declared, nullable: true, collation: None };
+        let column =
+            Column { name, column_type, declared, nullable: true, collation: None, array: false };
         Self { attribute, form, column, constant }
     }
 }

@@ -1,5 +1,7 @@
 //! Loading, the schema, the generated rules and the principal; filters are tested against Cedar in `tests/it`.
 
+mod documents;
+
 use std::time::{Duration, Instant};
 
 use super::generate::tenant_cedar;

@@ -83,6 +83,8 @@ pub(super) fn typed(raw: &Raw, column: &Column) -> Option<Typed> {
         | ColumnType::Time
         | ColumnType::Interval
         | ColumnType::Json
+        | ColumnType::Document
+        | ColumnType::ObjectId
         | ColumnType::Other => None,
     }
 }

@@ -19,6 +19,7 @@ mod engines;
 mod exact_postgresql;
 mod http;
 mod mariadb;
+mod mongo;
 mod mssql;
 mod policy_oracle;
 mod policy_snapshots;

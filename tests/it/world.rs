@@ -123,7 +123,7 @@ pub(crate) async fn entities(
                 if raw.is_null() {
                     continue;
                 }
-                let value = match column.column_type.cedar() {
+                let value = match column.cedar() {
                     None => continue,
                     Some(CedarType::Long) => Value::Long(row.get_unchecked(index + 2)),
                     Some(CedarType::String) => Value::String(row.get_unchecked(index + 2)),

@@ -93,6 +93,7 @@ fn described(object: &Object, listed: &ListedColumn) -> Column {
         // A view says what its text allowed when it was made, not what its tables allow now.
         nullable: listed.nullable || object.kind == ObjectKind::View,
         collation: listed.collation.clone(),
+        array: false,
     }
 }
 

@@ -139,6 +139,7 @@ async fn columns(
             declared,
             nullable: required(&row, 3)? != "NO",
             collation: text_at(&row, 4)?.filter(|collation| !types::is_exact(collation)),
+            array: false,
         });
     }
     Ok(columns)

@@ -165,6 +165,7 @@ async fn relation(
             declared: column.declared.clone(),
             nullable,
             collation: collation(connection, &listed.name, &column.name).await?,
+            array: false,
         });
     }
     let name = RelationName { schema: SCHEMA.to_owned(), name: listed.name.clone() };

@@ -454,6 +454,7 @@ mod tests {
             declared: "text".to_owned(),
             nullable: false,
             collation: collation.map(str::to_owned),
+            array: false,
         };
         let text = Analysis::total(Kind::Known(ColumnType::Text));
         for (collation, fails) in [(None, false), (Some("ignore_case"), true)] {

@@ -95,5 +95,6 @@ fn column(row: &PgRow, name: ColumnName) -> Result<Column, sqlx::Error> {
     } else {
         (types::column_type(oid), nondeterministic)
     };
-    Ok(Column { name, column_type, declared: row.try_get(2)?, nullable: !not_null, collation })
+    let (declared, nullable) = (row.try_get(2)?, !not_null);
+    Ok(Column { name, column_type, declared, nullable, collation, array: false })
 }

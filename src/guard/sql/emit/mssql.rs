@@ -61,6 +61,8 @@ fn kind(column: &Column) -> Comparison {
         | ColumnType::Time
         | ColumnType::Interval
         | ColumnType::Json
+        | ColumnType::Document
+        | ColumnType::ObjectId
         | ColumnType::Other => Comparison::Plain,
     }
 }

@@ -35,6 +35,8 @@ fn operand(emit: &Emit<'_, '_>, column: &Column) -> Expr {
         | ColumnType::Time
         | ColumnType::Interval
         | ColumnType::Json
+        | ColumnType::Document
+        | ColumnType::ObjectId
         | ColumnType::Other => expr,
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn comparison_fails(left: Kind, right: Kind) -> Option<&'static str> 
             | T::Timestamptz
             | T::Time
             | T::Uuid => true,
-            T::Decimal | T::Interval | T::Json | T::Other => false,
+            T::Decimal | T::Interval | T::Json | T::Document | T::ObjectId | T::Other => false,
         },
         (Kind::Known(left), Kind::Known(right)) => matches!(
             (left, right),
@@ -127,7 +127,9 @@ pub(super) fn cast_fails(operand: &Expr, kind: Kind, to: SqlType) -> Option<&'st
         (_, Kind::Known(T::Uuid)) => name == "UNIQUEIDENTIFIER" || (text && length >= 36),
         (
             _,
-            Kind::Known(T::Bytes | T::Time | T::Interval | T::Json | T::Other)
+            Kind::Known(
+                T::Bytes | T::Time | T::Interval | T::Json | T::Document | T::ObjectId | T::Other,
+            )
             | Kind::DateText
             | Kind::Unknown,
         ) => false,
@@ -256,7 +258,15 @@ fn isnull_fails(second: Option<&Expr>, first: Kind, kind: Kind) -> Option<&'stat
         Kind::Known(T::Date) => kind == Kind::Untyped || kind == Kind::Known(T::Date),
         Kind::Known(T::Timestamp | T::Timestamptz) => kind == Kind::Untyped,
         Kind::Known(
-            T::Decimal | T::Bytes | T::Time | T::Interval | T::Uuid | T::Json | T::Other,
+            T::Decimal
+            | T::Bytes
+            | T::Time
+            | T::Interval
+            | T::Uuid
+            | T::Json
+            | T::Document
+            | T::ObjectId
+            | T::Other,
         )
         | Kind::Untyped
         | Kind::DateText

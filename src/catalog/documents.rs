@@ -1,0 +1,99 @@
+//! What only MongoDB has: columns in documents, arrays, ObjectIds. Their names are paths, `address.city`.
+
+use super::{Catalog, CatalogError, Column, ColumnName, ColumnType, Relation};
+
+/// The longest path of a column.
+const MAX_PATH: usize = 8;
+
+impl Relation {
+    /// The column at a path, where everything above it is a document and no array of documents.
+    pub fn at_path(&self, path: &str) -> Option<&Column> {
+        let above = ancestors(path).all(|above| {
+            let column = self.column(&ColumnName::new(above));
+            column.is_some_and(|column| column.column_type == ColumnType::Document && !column.array)
+        });
+        if above { self.column(&ColumnName::new(path)) } else { None }
+    }
+}
+
+/// Every path that leads to this one: `a` and `a.b` of `a.b.c`.
+pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('.').filter_map(|(dot, _)| path.get(..dot))
+}
+
+/// Checks a catalog against what databases of the engine have and the guard can filter there.
+// INVARIANT (exact or refused): a column whose values the guard could not compare exactly is refused at load.
+pub(crate) fn check(catalog: &Catalog, mongodb: bool) -> Result<(), CatalogError> {
+    for relation in &catalog.relations {
+        let refuse =
+            |why: String| Err(CatalogError::NotOfEngine { relation: relation.name.clone(), why });
+        if mongodb && relation.name.schema != catalog.default_schema {
+            return refuse("is in another database, which no query can reach".to_owned());
+        }
+        if mongodb && !is_collection(&relation.name.name) {
+            return refuse("has a name that MongoDB keeps for itself".to_owned());
+        }
+        for column in &relation.columns {
+            let problem =
+                if mongodb { document_problem(relation, column) } else { sql_problem(column) };
+            if let Some(why) = problem {
+                return refuse(format!("has column `{}`, {why}", column.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn sql_problem(column: &Column) -> Option<&'static str> {
+    let document = matches!(column.column_type, ColumnType::Document | ColumnType::ObjectId);
+    (document || column.array).then_some("whose type only MongoDB has")
+}
+
+fn document_problem(relation: &Relation, column: &Column) -> Option<&'static str> {
+    let path = column.name.as_str();
+    // Components of digits are positions in arrays.
+    let field = |name: &str| {
+        !name.is_empty()
+            && !name.starts_with('$')
+            && !name.contains('\0')
+            && !name.bytes().all(|byte| byte.is_ascii_digit())
+            && name != "__proto__"
+    };
+    if !path.split('.').all(field) || path.split('.').count() > MAX_PATH {
+        return Some("whose name cannot be a path");
+    }
+    let listed = |above: &str| {
+        let above = relation.column(&ColumnName::new(above));
+        above.is_some_and(|above| above.column_type == ColumnType::Document)
+    };
+    if !ancestors(path).all(listed) {
+        return Some("which is in a document that is not listed with type `document`");
+    }
+    match column.column_type {
+        ColumnType::Date | ColumnType::Timestamp | ColumnType::Time | ColumnType::Interval => {
+            Some("whose type MongoDB does not have: an instant is `timestamptz`")
+        }
+        ColumnType::Integer
+        | ColumnType::Float
+        | ColumnType::Decimal
+        | ColumnType::Boolean
+        | ColumnType::Text
+        | ColumnType::Bytes
+        | ColumnType::Timestamptz
+        | ColumnType::Uuid
+        | ColumnType::Json
+        | ColumnType::Document
+        | ColumnType::ObjectId
+        | ColumnType::Other => None,
+    }
+}
+
+/// Whether a collection is the application's own. <https://www.mongodb.com/docs/manual/reference/system-collections/>
+fn is_collection(name: &str) -> bool {
+    let reserved = ["system.", "enxcol_.", "replset.", "$"];
+    !name.is_empty()
+        && name.len() <= 200
+        && !name.contains(['$', '\0'])
+        && !reserved.iter().any(|prefix| name.starts_with(prefix))
+        && !["fs.chunks", "__proto__"].contains(&name)
+}

@@ -1,0 +1,473 @@
+//! A second pair of eyes: the bytes that are about to leave are read once more, by other means.
+//!
+//! It shares no code with the rewriter and knows no operator: it walks the raw command and asks, of whatever names a
+//! collection, whether the very filter of that collection comes first there, and then the projection to the listed
+//! columns. What the filter is, is asked of `emit`, whose rows the oracles compare. It looks for stages everywhere, also
+//! where none should be: in an expression a key like `$lookup` has no business, and is a disagreement.
+
+use bson::raw::{RawArray, RawBsonRef, RawDocument};
+use bson::{Bson, Document};
+
+use super::emit;
+use crate::catalog::{Catalog, ColumnType, Relation, RelationName};
+use crate::guard::{Refusal, RefusalCode};
+use crate::predicate::{PredicateSet, RowFilter};
+
+/// The fields that commands may have; the first names the command.
+const FIELDS: [(&str, &[&str]); 4] = [
+    ("find", &["filter", "projection", "sort", "skip", "limit", "collation"]),
+    ("aggregate", &["pipeline", "cursor", "allowDiskUse", "collation"]),
+    ("count", &["query", "skip", "limit", "collation"]),
+    ("distinct", &["key", "query", "collation"]),
+];
+
+/// The stages that read nothing but what came before them.
+const STAGES: [&str; 15] = [
+    "$match",
+    "$project",
+    "$addFields",
+    "$set",
+    "$unset",
+    "$group",
+    "$sort",
+    "$limit",
+    "$skip",
+    "$count",
+    "$unwind",
+    "$sortByCount",
+    "$bucket",
+    "$replaceRoot",
+    "$replaceWith",
+];
+
+/// Keys that nothing may have anywhere, but in the place where a stage is expected.
+const READERS: [&str; 20] = [
+    "$lookup",
+    "$unionWith",
+    "$graphLookup",
+    "$facet",
+    "$geoNear",
+    "$documents",
+    "$out",
+    "$merge",
+    "$search",
+    "$searchMeta",
+    "$vectorSearch",
+    "$rankFusion",
+    "$scoreFusion",
+    "$where",
+    "$function",
+    "$accumulator",
+    "$text",
+    "$near",
+    "$nearSphere",
+    "$collStats",
+];
+
+/// Checks that every collection in the command is behind its filter.
+pub(super) fn verify(
+    command: &RawDocument,
+    catalog: &Catalog,
+    filters: &PredicateSet,
+    fence: bool,
+) -> Result<(), Refusal> {
+    let verified = Verifier { catalog, filters, fence }.command(command);
+    verified.ok_or_else(|| {
+        tracing::error!("a rewritten command was not verified and is refused");
+        Refusal::new(
+            RefusalCode::Unverified,
+            "the rewritten query could not be verified",
+            "rephrase the query; this is worth a report",
+        )
+    })
+}
+
+struct Verifier<'a> {
+    catalog: &'a Catalog,
+    filters: &'a PredicateSet,
+    fence: bool,
+}
+
+/// `None` is a disagreement.
+type Verified<T> = Option<T>;
+
+type Stages<'c> = Vec<(&'c str, RawBsonRef<'c>)>;
+
+impl<'a> Verifier<'a> {
+    fn command(&self, command: &RawDocument) -> Verified<()> {
+        unique(command)?;
+        let mut fields = command.iter();
+        let (kind, name) = fields.next()?.ok()?;
+        let kind = kind.as_str();
+        let relation = self.relation(name.as_str()?)?;
+        let (_, allowed) = FIELDS.iter().find(|(name, _)| *name == kind)?;
+        for field in fields {
+            let (field, value) = field.ok()?;
+            allowed.contains(&field.as_str()).then_some(())?;
+            match field.as_str() {
+                "collation" => is(value, &Bson::Document(simple()))?,
+                "pipeline" | "projection" | "sort" => {}
+                // Nothing in the fields of a command reads a collection.
+                _ => inert(value)?,
+            }
+        }
+        let strings = self.filters.iter().any(|(_, filter)| match filter {
+            RowFilter::Where(predicate) => emit::compares_strings(predicate),
+            RowFilter::AllRows | RowFilter::NoRows => false,
+        });
+        (strings == command.get("collation").ok()?.is_some()).then_some(())?;
+        match kind {
+            "find" => {
+                let projection = command.get_document("projection").ok()?;
+                // Beside the query's own condition there is no fence.
+                (!self.fence).then_some(())?;
+                chosen(projection, relation)?;
+                listed_paths(command.get("sort").ok()?, relation)?;
+                self.filtered(command.get_document("filter").ok()?, relation)
+            }
+            "aggregate" => self.source(stages(command.get_array("pipeline").ok()?)?, relation),
+            "count" => {
+                (!self.fence).then_some(())?;
+                self.filtered(command.get_document("query").ok()?, relation)
+            }
+            _ => {
+                (!self.fence).then_some(())?;
+                listed(command.get_str("key").ok()?, relation)?;
+                self.filtered(command.get_document("query").ok()?, relation)
+            }
+        }
+    }
+
+    fn relation(&self, name: &str) -> Verified<&'a Relation> {
+        let schema = self.catalog.default_schema.clone();
+        self.catalog.relation(&RelationName { schema, name: name.to_owned() })
+    }
+
+    /// The filter of a collection: outside `None` where there is no access at all, inside where there is no filter.
+    fn filter(&self, relation: &Relation) -> Verified<Option<Bson>> {
+        match self.filters.filter_for(&relation.name) {
+            RowFilter::NoRows => None,
+            RowFilter::AllRows => Some(None),
+            RowFilter::Where(predicate) => {
+                Some(Some(Bson::Document(emit::condition(predicate, relation).ok()?)))
+            }
+        }
+    }
+
+    /// A condition that is the filter, or `{$and: [filter, own]}`.
+    fn filtered(&self, condition: &RawDocument, relation: &Relation) -> Verified<()> {
+        let Some(filter) = self.filter(relation)? else { return inert_document(condition) };
+        if is(RawBsonRef::Document(condition), &filter).is_some() {
+            return Some(());
+        }
+        let mut parts = condition.iter();
+        let (key, operands) = parts.next()?.ok()?;
+        if key.as_str() != "$and" || parts.next().is_some() {
+            return None;
+        }
+        let mut operands = operands.as_array()?.into_iter();
+        is(operands.next()?.ok()?, &filter)?;
+        inert(operands.next()?.ok()?)?;
+        operands.next().is_none().then_some(())
+    }
+
+    /// A pipeline over a collection: filter, fence, projection, and then what the query says.
+    fn source(&self, stages: Stages<'_>, relation: &Relation) -> Verified<()> {
+        let mut stages = stages.into_iter();
+        let filter = self.filter(relation)?;
+        let (name, value) = stages.next()?;
+        let mut added = None;
+        let mut projection = None;
+        if name == "$geoNear" {
+            let near = value.as_document()?;
+            match near.get("query").ok()? {
+                Some(query) => self.filtered(query.as_document()?, relation)?,
+                None => filter.is_none().then_some(())?,
+            }
+            listed(near.get_str("key").ok()?, relation)?;
+            let distance = near.get_str("distanceField").ok()?;
+            // What the distance is written to must not be what a rule looks at.
+            let own = |path: &str| path.split('.').next() == Some(distance);
+            (!relation.columns.iter().any(|column| own(column.name.as_str()))).then_some(())?;
+            added = Some(distance);
+        } else if let Some(filter) = &filter {
+            (name == "$match").then_some(())?;
+            is(value, filter)?;
+        } else {
+            projection = Some((name, value));
+        }
+        if self.fence && filter.is_some() {
+            let (name, value) = stages.next()?;
+            (name == "$limit" && value.as_i64() == Some(i64::MAX)).then_some(())?;
+        }
+        let (name, value) = match projection {
+            Some(first) => first,
+            None => stages.next()?,
+        };
+        (name == "$project").then_some(())?;
+        exactly(value.as_document()?, relation, added)?;
+        self.within(stages.collect())
+    }
+
+    /// Stages after a source.
+    fn within(&self, stages: Stages<'_>) -> Verified<()> {
+        let mut stages = stages.into_iter().peekable();
+        while let Some((name, value)) = stages.next() {
+            match name {
+                "$lookup" => {
+                    let fields = value.as_document()?;
+                    only(fields, &["from", "localField", "foreignField", "let", "pipeline", "as"])?;
+                    let inner = self::stages(fields.get_array("pipeline").ok()?)?;
+                    self.joined(fields.get("from").ok()?, inner, |relation| {
+                        match fields.get("foreignField").ok()? {
+                            Some(path) => listed(path.as_str()?, relation),
+                            None => Some(()),
+                        }
+                    })?;
+                    if let Some(variables) = fields.get("let").ok()? {
+                        inert(variables)?;
+                    }
+                }
+                "$unionWith" => {
+                    let fields = value.as_document()?;
+                    only(fields, &["coll", "pipeline"])?;
+                    let inner = self::stages(fields.get_array("pipeline").ok()?)?;
+                    self.joined(fields.get("coll").ok()?, inner, |_| Some(()))?;
+                }
+                "$graphLookup" => {
+                    let fields = value.as_document()?;
+                    self.walked(fields)?;
+                    let (next, cut) = stages.next()?;
+                    (next == "$addFields").then_some(())?;
+                    cut_to_columns(cut.as_document()?, fields.get_str("as").ok()?)?;
+                    inert(cut)?;
+                }
+                "$facet" => {
+                    for branch in value.as_document()? {
+                        self.within(self::stages(branch.ok()?.1.as_array()?)?)?;
+                    }
+                }
+                name => {
+                    STAGES.contains(&name).then_some(())?;
+                    inert(value)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn joined(
+        &self,
+        from: Option<RawBsonRef<'_>>,
+        stages: Stages<'_>,
+        check: impl Fn(&Relation) -> Verified<()>,
+    ) -> Verified<()> {
+        if let Some(from) = from {
+            let relation = self.relation(from.as_str()?)?;
+            check(relation)?;
+            return self.source(stages, relation);
+        }
+        let mut stages = stages.into_iter();
+        let (name, value) = stages.next()?;
+        (name == "$documents").then_some(())?;
+        inert(value)?;
+        self.within(stages.collect())
+    }
+
+    fn walked(&self, fields: &RawDocument) -> Verified<()> {
+        const KEYS: [&str; 8] = [
+            "from",
+            "startWith",
+            "connectFromField",
+            "connectToField",
+            "as",
+            "maxDepth",
+            "depthField",
+            "restrictSearchWithMatch",
+        ];
+        only(fields, &KEYS)?;
+        let relation = self.relation(fields.get_str("from").ok()?)?;
+        listed(fields.get_str("connectFromField").ok()?, relation)?;
+        listed(fields.get_str("connectToField").ok()?, relation)?;
+        inert(fields.get("startWith").ok()??)?;
+        match fields.get("restrictSearchWithMatch").ok()? {
+            Some(condition) => self.filtered(condition.as_document()?, relation),
+            None => self.filter(relation)?.is_none().then_some(()),
+        }
+    }
+}
+
+/// Whether a path leads to something that may be seen whole. Positions in arrays are no names.
+fn listed(path: &str, relation: &Relation) -> Verified<()> {
+    let digits = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    let names = path.split('.').enumerate().filter(|(at, name)| *at == 0 || !digits(name));
+    let path = names.map(|(_, name)| name).collect::<Vec<_>>().join(".");
+    let seen = relation.columns.iter().any(|column| {
+        let name = column.name.as_str();
+        let below = path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        match column.column_type {
+            ColumnType::Document => false,
+            ColumnType::Json | ColumnType::Other => path == name || below,
+            _ => path == name,
+        }
+    });
+    seen.then_some(())
+}
+
+fn listed_paths(sort: Option<RawBsonRef<'_>>, relation: &Relation) -> Verified<()> {
+    let Some(sort) = sort else { return Some(()) };
+    for key in sort.as_document()? {
+        let (path, direction) = key.ok()?;
+        listed(path.as_str(), relation)?;
+        matches!(direction, RawBsonRef::Int32(_) | RawBsonRef::Int64(_) | RawBsonRef::Double(_))
+            .then_some(())?;
+    }
+    Some(())
+}
+
+/// The projection of a `find`: listed columns and nothing else.
+fn chosen(projection: &RawDocument, relation: &Relation) -> Verified<()> {
+    let mut kept = 0;
+    let mut id = None;
+    for field in projection {
+        let (path, value) = field.ok()?;
+        let value = match value {
+            RawBsonRef::Int32(value) => value != 0,
+            RawBsonRef::Int64(value) => value != 0,
+            RawBsonRef::Double(value) => value != 0.0,
+            RawBsonRef::Boolean(value) => value,
+            _ => return None,
+        };
+        if path.as_str() == "_id" {
+            id = Some(value);
+        }
+        if value {
+            listed(path.as_str(), relation)?;
+            kept += 1;
+        } else {
+            (path.as_str() == "_id").then_some(())?;
+        }
+    }
+    // What is not dropped comes along.
+    if id != Some(false) {
+        let nested = |name: &str| name.starts_with("_id.");
+        let nested = relation.columns.iter().any(|column| nested(column.name.as_str()));
+        (nested || listed("_id", relation).is_some()).then_some(())?;
+    }
+    (kept > 0).then_some(())
+}
+
+/// The projection at a source: every listed column and nothing else.
+fn exactly(projection: &RawDocument, relation: &Relation, added: Option<&str>) -> Verified<()> {
+    let mut expected = Document::new();
+    let shown = relation.columns.iter().filter(|column| column.column_type != ColumnType::Document);
+    for column in shown {
+        expected.insert(column.name.as_str(), 1);
+    }
+    (!expected.is_empty()).then_some(())?;
+    let id = |name: &str| name == "_id" || name.starts_with("_id.");
+    if !relation.columns.iter().any(|column| id(column.name.as_str())) {
+        expected.insert("_id", 0);
+    }
+    if let Some(added) = added {
+        expected.insert(added, 1);
+    }
+    is(RawBsonRef::Document(projection), &Bson::Document(expected))
+}
+
+fn simple() -> Document {
+    Document::from_iter([("locale".to_owned(), Bson::String("simple".to_owned()))])
+}
+
+/// The stages of a pipeline, each with its only key.
+fn stages(pipeline: &RawArray) -> Verified<Stages<'_>> {
+    pipeline
+        .into_iter()
+        .map(|stage| {
+            let RawBsonRef::Document(stage) = stage.ok()? else { return None };
+            let mut fields = stage.iter();
+            let (name, value) = fields.next()?.ok()?;
+            fields.next().is_none().then_some((name.as_str(), value))
+        })
+        .collect()
+}
+
+fn only(fields: &RawDocument, keys: &[&str]) -> Verified<()> {
+    fields
+        .iter()
+        .all(|field| field.is_ok_and(|(key, _)| keys.contains(&key.as_str())))
+        .then_some(())
+}
+
+/// Whether a raw value is this one, field by field in the same order.
+fn is(raw: RawBsonRef<'_>, expected: &Bson) -> Verified<()> {
+    match (raw, expected) {
+        (RawBsonRef::Document(raw), Bson::Document(expected)) => {
+            let mut expected = expected.iter();
+            for field in raw.iter() {
+                let (key, value) = field.ok()?;
+                let (own, wanted) = expected.next()?;
+                (key.as_str() == own).then_some(())?;
+                is(value, wanted)?;
+            }
+            expected.next().is_none().then_some(())
+        }
+        (RawBsonRef::Array(raw), Bson::Array(expected)) => {
+            let mut expected = expected.iter();
+            for item in raw {
+                is(item.ok()?, expected.next()?)?;
+            }
+            expected.next().is_none().then_some(())
+        }
+        (raw, expected) => (Bson::try_from(raw).ok()? == *expected).then_some(()),
+    }
+}
+
+/// That nothing in a value reads a collection, writes or runs code, and that no key is there twice.
+fn inert(value: RawBsonRef<'_>) -> Verified<()> {
+    match value {
+        RawBsonRef::Document(document) => inert_document(document),
+        RawBsonRef::Array(items) => items.into_iter().try_for_each(|item| inert(item.ok()?)),
+        RawBsonRef::JavaScriptCode(_)
+        | RawBsonRef::JavaScriptCodeWithScope(_)
+        | RawBsonRef::Symbol(_)
+        | RawBsonRef::DbPointer(_)
+        | RawBsonRef::Undefined => None,
+        _ => Some(()),
+    }
+}
+
+fn inert_document(document: &RawDocument) -> Verified<()> {
+    unique(document)?;
+    document.iter().try_for_each(|field| {
+        let (key, value) = field.ok()?;
+        let key = key.as_str();
+        (!READERS.contains(&key) && !key.starts_with("$_")).then_some(())?;
+        inert(value)
+    })
+}
+
+fn unique(document: &RawDocument) -> Verified<()> {
+    let mut keys: Vec<&str> = document
+        .iter()
+        .map(|field| field.ok().map(|(key, _)| key.as_str()))
+        .collect::<Option<_>>()?;
+    let all = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    (keys.len() == all).then_some(())
+}
+
+/// `{found: {$map: {input: "$found", ..}}}` and no other field.
+fn cut_to_columns(fields: &RawDocument, found: &str) -> Verified<()> {
+    let mut fields = fields.iter();
+    let (name, value) = fields.next()?.ok()?;
+    (name.as_str() == found && fields.next().is_none()).then_some(())?;
+    let map = value.as_document()?.get_document("$map").ok()?;
+    (map.get_str("input").ok()? == format!("${found}")).then_some(())?;
+    let row = map.get_document("in").ok()?.get_document("$arrayToObject").ok()?;
+    row.get_document("$filter").ok().map(|_| ())
+}
+
+#[cfg(test)]
+mod tests;
