@@ -404,7 +404,7 @@ fn is(raw: RawBsonRef<'_>, expected: &Bson) -> Verified<()> {
     match (raw, expected) {
         (RawBsonRef::Document(raw), Bson::Document(expected)) => {
             let mut expected = expected.iter();
-            for field in raw.iter() {
+            for field in raw {
                 let (key, value) = field.ok()?;
                 let (own, wanted) = expected.next()?;
                 (key.as_str() == own).then_some(())?;

@@ -116,7 +116,7 @@ fn matches(condition: &Document, document: &Bson) -> bool {
             let (op, fields) = expr.iter().next().unwrap();
             let field = |index: usize| {
                 let path = fields.as_array().unwrap()[index].as_str().unwrap();
-                document.as_document().unwrap().get(&path[1..]).cloned()
+                document.as_document().unwrap().get(path.trim_start_matches('$')).cloned()
             };
             match (field(0), field(1)) {
                 // In expressions nothing equals a missing value but another.
@@ -132,8 +132,11 @@ fn matches(condition: &Document, document: &Bson) -> bool {
     })
 }
 
-/// Values for a column of numbers: with what a row has for it, or that no row can have it.
-fn values() -> Vec<(Option<Bson>, Result<Option<i64>, ()>)> {
+/// What a row has for a value: a number, nothing, or that no row can have it.
+type Meaning = Result<Option<i64>, ()>;
+
+/// Values for a column of numbers.
+fn values() -> Vec<(Option<Bson>, Meaning)> {
     vec![
         (None, Ok(None)),
         (Some(Bson::Null), Ok(None)),
@@ -168,7 +171,7 @@ fn predicates(column: &str) -> Vec<Predicate> {
     predicates
 }
 
-fn check(predicate: &Predicate, document: &Document, row: Result<&Row, ()>) {
+fn check(predicate: &Predicate, document: &Document, row: Result<&Row, &()>) {
     let condition = condition(predicate, &relation()).unwrap();
     let matched = matches(&condition, &document.clone().into());
     let expected = row.is_ok_and(|row| predicate.evaluate(row) == Some(true));
@@ -183,7 +186,7 @@ fn atoms_follow_the_law() {
             number.map(|number| (name("k"), Value::Long(number))).into_iter().collect::<Row>()
         });
         for predicate in predicates("k") {
-            check(&predicate, &document, row.as_ref().map_err(|()| ()));
+            check(&predicate, &document, row.as_ref());
         }
     }
 }
@@ -196,10 +199,10 @@ fn atoms_on_nested_fields_follow_the_law() {
             number.map(|number| (name("d.k"), Value::Long(number))).into_iter().collect::<Row>()
         });
         for predicate in predicates("d.k") {
-            check(&predicate, &doc! { "d": inner.clone() }, row.as_ref().map_err(|()| ()));
+            check(&predicate, &doc! { "d": inner.clone() }, row.as_ref());
             // A document that is there twice is not there.
-            check(&predicate, &doc! { "d": [inner.clone()] }, Err(()));
-            check(&predicate, &doc! { "d": [inner.clone(), {}] }, Err(()));
+            check(&predicate, &doc! { "d": [inner.clone()] }, Err(&()));
+            check(&predicate, &doc! { "d": [inner.clone(), {}] }, Err(&()));
         }
     }
     for predicate in predicates("d.k") {
@@ -225,7 +228,7 @@ fn columns_are_compared_where_both_are_there() {
             };
             for op in OPERATORS {
                 let predicate = Predicate::CompareColumns { left: name("k"), op, right: name("l") };
-                check(&predicate, &document, row.as_ref().map_err(|()| ()));
+                check(&predicate, &document, row.as_ref());
             }
         }
     }

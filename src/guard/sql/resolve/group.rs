@@ -203,7 +203,8 @@ impl Resolver<'_> {
 fn is_comparable(column: &Column) -> bool {
     match column.column_type {
         ColumnType::Json => column.declared.eq_ignore_ascii_case("jsonb"),
-        ColumnType::Other => false,
+        // MongoDB's.
+        ColumnType::Document | ColumnType::ObjectId | ColumnType::Other => false,
         ColumnType::Integer
         | ColumnType::Float
         | ColumnType::Decimal
