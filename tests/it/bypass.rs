@@ -10,8 +10,9 @@ mod table;
 
 use std::collections::BTreeSet;
 
-use dialektai::guard::sql::{SelectSql, guard_sql};
+use dialektai::guard::sql::{Dialect, SelectSql, guard_sql};
 use dialektai::guard::{Guarded, Refusal};
+use dialektai::identity::Principal;
 
 use crate::{rewrite, world};
 use fixture::{Case, Fixture, Verdict};
@@ -100,11 +101,16 @@ fn every_row_says_what_it_means() {
     nothing_amiss(&amiss);
 }
 
+/// The queries that are rewritten on a dialect, with who asks.
+pub(crate) fn rewritten(dialect: Dialect) -> Vec<(String, Principal)> {
+    let cases = fixture::all().into_iter().flat_map(|fixture| fixture.cases);
+    let rewritten =
+        cases.filter(|case| case.verdict == Verdict::Rewritten && case.dialects.contains(&dialect));
+    rewritten.map(|case| (case.query.clone(), case.principal())).collect()
+}
+
 /// What the guard says to a case on one of its dialects.
-fn guarded(
-    case: &Case,
-    dialect: dialektai::guard::sql::Dialect,
-) -> Result<Guarded<SelectSql>, Refusal> {
+fn guarded(case: &Case, dialect: Dialect) -> Result<Guarded<SelectSql>, Refusal> {
     let database = fixture::database(dialect);
     let filters = database.predicates_for(&case.principal()).unwrap();
     guard_sql(&case.query, dialect, &database.catalog, &filters)

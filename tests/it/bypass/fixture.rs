@@ -104,11 +104,11 @@ pub(super) const DIALECTS: [Dialect; 4] =
 
 fn dialects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Dialect>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
-    let named = |name: &String| {
+    let find = |name: &String| {
         let dialect = DIALECTS.into_iter().find(|dialect| dialect.name() == name);
         dialect.ok_or_else(|| serde::de::Error::custom(format!("no dialect is named {name}")))
     };
-    names.iter().map(named).collect()
+    names.iter().map(find).collect()
 }
 
 /// The demo database of a dialect, loaded once.

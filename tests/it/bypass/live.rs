@@ -206,13 +206,12 @@ impl<'a> Caller<'a> {
             // to the attack itself are compared, the copy is prepared too.
             let prepared =
                 case.verdict == Verdict::Refused && case.unguarded == Some(Unguarded::Tells);
-            let own = match self.own.take_if(|_| !prepared) {
-                Some(own) => own,
-                None => {
-                    let mut own = self.servers.own(&self.permitted, Indexes::Tenant).await;
-                    own.execute(case.setup.as_deref().unwrap_or("SELECT 1")).await;
-                    own
-                }
+            let own = if let Some(own) = self.own.take_if(|_| !prepared) {
+                own
+            } else {
+                let mut own = self.servers.own(&self.permitted, Indexes::Tenant).await;
+                own.execute(case.setup.as_deref().unwrap_or("SELECT 1")).await;
+                own
             };
             let mut sides = Sides::new(self, shared, own, case.setup.as_deref()).await;
             sides.check((fixture, number), seen).await;

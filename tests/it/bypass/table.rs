@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use dialektai::guard::sql::Dialect;
+
 use super::fixture::{self, DIALECTS, Fixture, Unguarded, Verdict};
 use crate::world;
 
@@ -15,10 +17,10 @@ fn dialects(fixture: &Fixture) -> String {
         .iter()
         .filter(|dialect| of_cases(*dialect))
         .map(|dialect| match dialect {
-            dialektai::guard::sql::Dialect::Sqlite => "SQLite",
-            dialektai::guard::sql::Dialect::Postgresql => "PostgreSQL",
-            dialektai::guard::sql::Dialect::Mysql => "MySQL",
-            dialektai::guard::sql::Dialect::Mssql => "SQL Server",
+            Dialect::Sqlite => "SQLite",
+            Dialect::Postgresql => "PostgreSQL",
+            Dialect::Mysql => "MySQL",
+            Dialect::Mssql => "SQL Server",
         })
         .collect();
     match titles.len() {
