@@ -3,6 +3,8 @@
 mod admit;
 mod command;
 mod emit;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod names;
 mod print;
 mod rewrite;
