@@ -492,3 +492,6 @@ fn instant(start: &Expr, by: &Expr) -> Option<i64> {
     // `i64` reads the whole of the number, or nothing.
     if start == "1970-01-01" { by.strip_suffix("ms")?.parse().ok() } else { None }
 }
+
+#[cfg(test)]
+mod tests;

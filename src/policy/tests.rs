@@ -142,9 +142,14 @@ fn generated_rules_take_every_kind_of_tenant() {
         let replaced = format!("\"customer_id\", type = \"{column}\"");
         let catalog = CATALOG.replace("\"customer_id\", type = \"integer\"", &replaced);
         let database = generated(&settings, &catalog);
+        // The same text, read as an id of another kind.
+        let foreign = match &tenant {
+            TenantId::Uuid(id) => TenantId::String(id.clone()),
+            TenantId::Integer(_) | TenantId::String(_) => TenantId::Uuid(expected.to_owned()),
+        };
         let expected = equals("customer_id", Value::String(expected.to_owned()));
         assert_eq!(filter(&database, &principal(Some(tenant), None), "public.tasks"), expected);
-        for other in [None, Some(TenantId::Integer(82))] {
+        for other in [None, Some(TenantId::Integer(82)), Some(foreign)] {
             let filters = database.predicates_for(&principal(other, None)).unwrap();
             assert_eq!(filters.iter().count(), 0);
         }

@@ -127,3 +127,20 @@ fn unknown_columns_are_refused() {
     let filters: PredicateSet = [(name, RowFilter::Where(predicate))].into_iter().collect();
     assert!(guard_sql("SELECT id FROM t", Dialect::Sqlite, &catalog, &filters).is_err());
 }
+
+/// Beside the exact comparison stands a loose one, of the column's own collation, which its index serves.
+#[tokio::test]
+async fn exact_comparisons_stay_on_the_index() {
+    let mut connection = world::empty().await;
+    world::execute(&mut connection, ROWS).await;
+    world::execute(&mut connection, "CREATE INDEX by_folded ON t (folded)").await;
+    let catalog = Catalog::parse(CATALOG).unwrap();
+    let name = RelationName { schema: "main".to_owned(), name: "t".to_owned() };
+    let predicate = compare("folded", CmpOp::Eq, text("a"));
+    let filters: PredicateSet = [(name, RowFilter::Where(predicate))].into_iter().collect();
+    let guarded = guard_sql("SELECT id FROM t", Dialect::Sqlite, &catalog, &filters).unwrap();
+    let written = guarded.query().text().replace("?1", "'a'");
+    let plan = world::run_text(&mut connection, &format!("EXPLAIN QUERY PLAN {written}")).await;
+    let served = plan.unwrap().iter().flatten().any(|cell| cell.contains("SEARCH t USING"));
+    assert!(served, "{written}");
+}

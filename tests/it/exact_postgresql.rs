@@ -40,6 +40,7 @@ columns = [
     { name = "at", type = "timestamptz", declared = "timestamp with time zone", nullable = true },
     { name = "local", type = "timestamp", declared = "timestamp without time zone", nullable = true },
     { name = "day", type = "date", declared = "date", nullable = true },
+    { name = "until", type = "timestamptz", declared = "timestamp with time zone", nullable = true },
 ]
 "#;
 
@@ -55,7 +56,7 @@ CREATE TABLE t (
     id integer PRIMARY KEY, plain text, varying varchar(20), padded char(20), folded extra.citext,
     collated text COLLATE ci, mixed char(20) COLLATE ci, named name, domain label, domain_padded code,
     domain_folded email, mood mood, token uuid, small smallint, middle integer, large bigint,
-    at timestamptz, local timestamp, day date
+    at timestamptz, local timestamp, day date, until timestamptz
 );
 ";
 
@@ -137,6 +138,10 @@ fn rows() -> Vec<(i64, String, Row)> {
         let seen = seen.into_iter().filter_map(|(name, value)| Some((column(name), value?)));
         row(&INSTANT_COLUMNS, &values, seen.collect());
     }
+    // One millisecond, and not the same microsecond.
+    let same = [quoted("2025-01-01 00:00:00.0001+00"), quoted("2025-01-01 00:00:00.0009+00")];
+    let seen = ["at", "until"].map(|name| (column(name), Value::Datetime(NEW_YEAR)));
+    row(&["at", "until"], &same, seen.into_iter().collect());
     row(
         &["day"],
         &[quoted("5874897-12-31")],
@@ -229,6 +234,10 @@ fn predicates() -> Vec<Predicate> {
             let (left, right) = (column(name), column(name));
             predicates.push(Predicate::CompareColumns { left, op, right });
         }
+    }
+    for op in [CmpOp::Eq, CmpOp::Ne, CmpOp::Lt, CmpOp::Ge] {
+        let (left, right) = (column("at"), column("until"));
+        predicates.push(Predicate::CompareColumns { left, op, right });
     }
     let tokens =
         ["6f9619ff-8b86-d011-b42d-00cf4fc964ff", "6F9619FF-8B86-D011-B42D-00CF4FC964FF", "x", ""];

@@ -52,17 +52,20 @@ impl Case {
         self.sqlite.run(text, &[], &empty).await
     }
 
-    /// Runs a text past the second lock as well.
-    async fn run_unchecked(&self, text: &str) -> Result<RawRows, EngineError> {
-        let job = Job {
+    fn job(&self, text: &str) -> Job {
+        Job {
             text: text.to_owned(),
             binds: Vec::new(),
             limits: self.sqlite.limits,
             deadline: Instant::now() + self.sqlite.limits.timeout(),
             stop: Arc::default(),
-        };
+        }
+    }
+
+    /// Runs a text past the second lock as well.
+    async fn run_unchecked(&self, text: &str) -> Result<RawRows, EngineError> {
         let mut connection = connect(&self.sqlite.options).await?;
-        job.run(&mut connection).await
+        self.job(text).run(&mut connection).await
     }
 
     async fn one(&self, text: &str) -> Cell {
@@ -237,6 +240,30 @@ async fn nothing_is_written_attached_or_loaded() {
     drop(case.run_unchecked(&format!("ATTACH '{}' AS other", other.display())).await);
     assert!(!other.exists());
     assert_eq!(case.one("SELECT count(*) FROM codes").await, Cell::Integer(0));
+}
+
+/// What holds when the other locks are open.
+#[tokio::test]
+async fn each_lock_holds_alone() {
+    let case = open(Limits::default()).await;
+    let mut connection = connect(&case.sqlite.options).await.unwrap();
+    for (pragma, value) in [("query_only", 1), ("trusted_schema", 0)] {
+        let shown = case.job(&format!("PRAGMA {pragma}")).run(&mut connection).await;
+        assert_eq!(shown.unwrap_or_else(|_| panic!("{pragma}")).rows, [[Cell::Integer(value)]]);
+    }
+    assert!(case.job("PRAGMA query_only = OFF").run(&mut connection).await.is_ok());
+    let written = case.job("INSERT INTO codes VALUES ('a', 'b')").run(&mut connection).await;
+    assert!(written.is_err(), "the file is opened read-only");
+}
+
+/// Nobody waits for this one, so nobody else stops it.
+#[tokio::test]
+async fn a_query_stops_itself_at_its_deadline() {
+    let case = open(limits(10, 1_000, 200)).await;
+    let endless =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+    let run = tokio::time::timeout(Duration::from_secs(20), case.run_unchecked(endless));
+    assert!(matches!(run.await, Ok(Err(EngineError::Timeout))));
 }
 
 #[tokio::test]

@@ -140,6 +140,34 @@ fn a_relation_without_rows_is_not_rewritten() {
     }
 }
 
+/// What the key determines is added to GROUP BY, and PostgreSQL has no equality of `json` to group by.
+#[test]
+fn a_column_without_equality_is_not_grouped_by() {
+    const DOCUMENTS: &str = r#"
+default_schema = "public"
+
+[[relation]]
+name = "d"
+primary_key = ["id"]
+columns = [
+    { name = "id", type = "integer", nullable = false },
+    { name = "note", type = "text", nullable = false },
+    { name = "body", type = "json", declared = "json", nullable = false },
+]
+"#;
+    let catalog = Catalog::parse(DOCUMENTS).unwrap();
+    let name = RelationName { schema: "public".to_owned(), name: "d".to_owned() };
+    let filters = PredicateSet::from_iter([(name, RowFilter::AllRows)]);
+    let guarded = |column: &str| {
+        let query =
+            format!("SELECT a.{column} FROM d AS a JOIN d AS b ON b.id = a.id GROUP BY a.id");
+        let guarded = guard_sql(&query, Dialect::Postgresql, &catalog, &filters);
+        guarded.map(|guarded| guarded.query().text().to_owned()).map_err(|refusal| refusal.code)
+    };
+    assert!(guarded("note").unwrap().ends_with("GROUP BY a.id, a.note"));
+    assert_eq!(guarded("body"), Err(RefusalCode::Unsupported));
+}
+
 /// MySQL's placeholders have no numbers: each read back is one that was printed, and no more.
 #[test]
 fn placeholders_are_the_ones_that_were_printed() {

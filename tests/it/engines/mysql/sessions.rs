@@ -2,7 +2,7 @@
 
 use dialektai::engine::{Cell, EngineError};
 
-use super::site::{Site, execute};
+use super::site::{PASSWORD, Site, USER, execute, introspect, settings, url};
 use crate::servers::mariadb::Server;
 
 /// What a session is, seen from inside of a query: only a function in a view can look.
@@ -91,6 +91,24 @@ async fn a_session_that_is_not_as_it_must_be_is_not_used() {
     }
     execute(&mut admin, "SET GLOBAL init_connect = ''").await;
     assert!(site.run("SELECT id FROM padded").await.is_ok());
+}
+
+/// A server can be started with bounds of its own, and to a SET beyond them it says yes.
+#[tokio::test]
+async fn a_setting_that_the_server_bounds_is_seen() {
+    let Some(server) = Server::start(&["--maximum-group-concat-max-len=4096"]).await else {
+        return;
+    };
+    let mut admin = server.connect("mysql").await;
+    for text in [
+        "CREATE DATABASE shop",
+        &format!("CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'"),
+        &format!("GRANT SELECT ON shop.* TO '{USER}'@'%'"),
+    ] {
+        execute(&mut admin, text).await;
+    }
+    let settings = settings(&url(server.port, PASSWORD, "ssl-mode=disabled"), "");
+    assert_eq!(introspect(&settings).await.err(), Some(EngineError::Unavailable));
 }
 
 #[tokio::test]
