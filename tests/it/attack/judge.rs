@@ -41,12 +41,15 @@ const ORDERED: [&str; 9] = [
     "GROUP_ARRAY",
 ];
 
+/// Words whose result is another a moment later.
+const CLOCKS: [&str; 7] = ["NOW", "CURRENT_", "CURDATE", "CURTIME", "LOCALTIME", "UTC_", "SYSDATE"];
+
 /// What became of one input.
 pub(super) enum Verdict {
     Refused(RefusalCode),
     /// All three databases gave the same.
     Same(Outcome),
-    /// They did not, as the plans of the caller's own rows explain.
+    /// They did not, as the clock or the plans of the caller's own rows explain.
     Ordered,
     /// A database took too long.
     TimedOut,
@@ -163,7 +166,12 @@ impl Judge {
         if same {
             return Verdict::Same(shared.outcome);
         }
-        if self.explained(query, [&shared.outcome, &paired.outcome], input).await {
+        let upper = input.to_uppercase();
+        let clock = CLOCKS.iter().any(|word| upper.contains(word));
+        if clock && as_many([&shared.outcome, &paired.outcome, &own.outcome]) {
+            return Verdict::Ordered;
+        }
+        if self.explained(query, [&shared.outcome, &paired.outcome], &upper).await {
             return Verdict::Ordered;
         }
         found(format!(
@@ -213,7 +221,7 @@ impl Judge {
     }
 
     /// Whether the caller's own rows alone give each of these, under one plan or another; or may, in another order.
-    async fn explained(&mut self, query: &SelectSql, seen: [&Outcome; 2], input: &str) -> bool {
+    async fn explained(&mut self, query: &SelectSql, seen: [&Outcome; 2], upper: &str) -> bool {
         if self.dialect == Dialect::Sqlite {
             // One plan, the same for all three.
             return false;
@@ -224,7 +232,6 @@ impl Judge {
             alone.push(self.own.run_guarded(query).await.outcome);
         }
         self.plan(0).await;
-        let upper = input.to_uppercase();
         let ordered = ORDERED.iter().any(|word| upper.contains(word));
         seen.iter().all(|seen| {
             alone
@@ -242,6 +249,12 @@ fn panicked(panic: &(dyn Any + Send)) -> String {
 
 fn alike(left: &Outcome, right: &Outcome) -> bool {
     sorted(left) == sorted(right)
+}
+
+/// Whether all gave rows, and the same number of them.
+fn as_many(outcomes: [&Outcome; 3]) -> bool {
+    let [first, second, third] = outcomes.map(|outcome| outcome.as_ref().ok().map(Vec::len));
+    first.is_some() && first == second && second == third
 }
 
 fn short(outcome: &Outcome) -> String {

@@ -87,7 +87,7 @@ impl Report {
         let percent = |part: usize| part * 100 / self.inputs.max(1);
         eprintln!(
             "attack on {engine}: {} inputs, {} % parse, {} accepted ({} %), {} leaks; of the accepted {} gave the same \
-             everywhere ({} of them failed everywhere, {} rows), {} depend on the order of the engine, {} took too \
+             everywhere ({} of them failed everywhere, {} rows), {} depend on the clock or the order of the engine, {} took too \
              long, {} stopped the server; refused {refused} ({} %): {:?}; accepted by kind: {:?}; slowest guard {} ms",
             self.inputs,
             percent(self.parsed),
