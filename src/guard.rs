@@ -48,7 +48,7 @@ impl Refusal {
         message: impl Into<Cow<'static, str>>,
         hint: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { code, message: message.into(), hint: hint.into() }
+        Self { code, message: short(message.into()), hint: hint.into() }
     }
 
     /// `what` is a form that the guard does not know to be safe.
@@ -58,6 +58,15 @@ impl Refusal {
             format!("the query uses {what}, which is not supported"),
             hint,
         )
+    }
+}
+
+/// A message without the end of a name or text that fills it: the query is what may be long.
+fn short(message: Cow<'static, str>) -> Cow<'static, str> {
+    const MAX_CHARS: usize = 300;
+    match message.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => Cow::Owned(format!("{} ..", message.get(..end).unwrap_or_default())),
+        None => message,
     }
 }
 
