@@ -100,14 +100,12 @@ impl Rewrite<'_, '_> {
         for (_, window) in windows {
             self.window(window)?;
         }
-        match self.alone(from) {
-            Some((relation, alias)) => self.flat(select, &relation, &alias),
-            None => {
-                // The engine sees keys of base relations only, and each is about to become a derived table.
-                group_by.extend(determined.into_iter().map(GroupItem::Expr));
-                from.iter_mut().try_for_each(|item| self.source(item))
-            }
+        if let Some((relation, alias)) = self.alone(from) {
+            return self.flat(select, &relation, &alias);
         }
+        // The engine sees keys of base relations only, and each is about to become a derived table.
+        group_by.extend(determined.into_iter().map(GroupItem::Expr));
+        from.iter_mut().try_for_each(|item| self.source(item))
     }
 
     /// The one relation of a FROM clause that may take the flat form.

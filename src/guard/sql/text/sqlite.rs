@@ -12,13 +12,18 @@ pub(super) fn drop_materialized(tokens: &mut [TokenWithSpan]) {
         .collect();
     for at in 0..written.len() {
         let words = match written.get(at..) {
-            Some([word, hint, open, ..]) if is(word, "AS") && is(hint, "MATERIALIZED") => {
-                if **open == Token::LParen { 1 } else { 0 }
+            Some([word, hint, open, ..])
+                if is(word, "AS") && is(hint, "MATERIALIZED") && **open == Token::LParen =>
+            {
+                1
             }
             Some([word, not, hint, open, ..])
-                if is(word, "AS") && is(not, "NOT") && is(hint, "MATERIALIZED") =>
+                if is(word, "AS")
+                    && is(not, "NOT")
+                    && is(hint, "MATERIALIZED")
+                    && **open == Token::LParen =>
             {
-                if **open == Token::LParen { 2 } else { 0 }
+                2
             }
             _ => 0,
         };
