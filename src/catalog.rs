@@ -3,14 +3,17 @@
 //! Written by `dialektai pull` as `catalog.toml`, read by everything else. What is not in the catalog does not
 //! exist: the guard refuses it, and no policy can permit it.
 
+mod added;
 mod documents;
 mod types;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use added::AddedFunction;
 pub(crate) use documents::{ancestors, check as check_documents};
 pub use types::{CedarType, ColumnType};
 
@@ -147,6 +150,8 @@ pub struct Catalog {
     pub default_schema: String,
     /// In the order of the file.
     pub relations: Vec<Relation>,
+    /// What `database.toml` adds to the functions that a query may call; never of `catalog.toml`.
+    pub functions: Arc<[AddedFunction]>,
 }
 
 /// The entity type of callers in the derived Cedar schema; no relation may take it.
@@ -158,7 +163,7 @@ impl Catalog {
         let raw: RawCatalog =
             toml::from_str(text).map_err(|error| CatalogError::Toml(error.to_string()))?;
         let default_schema = raw.default_schema;
-        let mut catalog = Self { relations: Vec::new(), default_schema };
+        let mut catalog = Self { relations: Vec::new(), default_schema, functions: Arc::default() };
         let mut names = BTreeSet::new();
         let mut entity_types = BTreeSet::from([PRINCIPAL_TYPE.to_owned()]);
         for relation in raw.relation {

@@ -25,6 +25,8 @@ pub enum Severity {
     Error,
     /// It is served, and somebody should look.
     Warning,
+    /// It is as the operator wants it, and weighs enough to be said each time.
+    Note,
 }
 
 impl Severity {
@@ -33,6 +35,7 @@ impl Severity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }

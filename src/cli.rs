@@ -4,6 +4,7 @@ mod ask;
 mod batch;
 mod check;
 mod demo;
+mod functions;
 mod guard;
 mod keys;
 mod output;
@@ -77,6 +78,8 @@ enum Command {
         #[arg(value_name = "DATABASE")]
         database: DatabaseId,
     },
+    /// Prints the functions, operators and types that a query may use; needs no live database.
+    Functions(functions::FunctionsArgs),
     /// Makes, lists and revokes API keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -152,6 +155,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failed> {
         Command::Pull { database } => pull::run(&policies, &database).await,
         Command::Check(args) => check::run(&policies, args).await,
         Command::Rls { database } => rls::run(&policies, &database),
+        Command::Functions(args) => functions::run(&policies, args),
         Command::Keys(command) => keys::run(&store, command).await,
         Command::Ask(args) => ask::run(&policies, args).await,
         Command::Guard(args) => guard::run(&policies, args).await,
@@ -167,6 +171,7 @@ impl Command {
             Self::Rls { .. }
             | Self::Pull { .. }
             | Self::Check(_)
+            | Self::Functions(_)
             | Self::Keys(_)
             | Self::Ask(_)
             | Self::Guard(_)
@@ -177,6 +182,7 @@ impl Command {
     fn format(&self) -> Format {
         match self {
             Self::Check(args) => args.format,
+            Self::Functions(args) => args.format,
             Self::Ask(args) => args.caller.format,
             Self::Guard(args) | Self::Query(args) => args.caller.format,
             Self::Demo(_)

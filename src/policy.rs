@@ -11,6 +11,7 @@ pub mod check;
 mod source;
 mod load;
 mod evaluate;
+mod functions;
 mod lower;
 mod simplify;
 pub mod symbolic;
@@ -29,6 +30,7 @@ use quick_cache::sync::Cache;
 use crate::catalog::{Catalog, RelationName};
 use crate::identity::{DatabaseId, Principal};
 use crate::predicate::{PredicateSet, Row};
+pub use functions::FunctionProblem;
 pub use problem::{LoadError, Problem};
 use settings::Settings;
 

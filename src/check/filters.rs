@@ -1,5 +1,7 @@
 //! Whether the live columns that tenants and scopes are compared with can hold them, and whether an index serves.
 
+use std::sync::Arc;
+
 use super::{Finding, Matter};
 use crate::catalog::{Catalog, ColumnName, ColumnType, Relation, RelationKind};
 use crate::engine::Introspected;
@@ -20,6 +22,7 @@ pub(super) fn check(settings: &Settings, listed: &Catalog, live: &Introspected) 
             .filter(|relation| listed.relation(&relation.name).is_some())
             .cloned()
             .collect(),
+        functions: Arc::default(),
     };
     let mut findings: Vec<Finding> =
         check_filter_columns(settings, &served).into_iter().map(placed).collect();

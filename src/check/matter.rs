@@ -17,6 +17,12 @@ pub enum Matter {
     /// A secret stands in a file that is meant for version control.
     #[error("`url` in `database.toml` holds a password")]
     PasswordInUrl,
+    /// Functions that no list holds, and that the guard knows by the operator's word only.
+    #[error("queries may call {}, added in `database.toml`", .names.join(", "))]
+    AddedFunctions {
+        /// By schema and name; a promise to be total stands with it.
+        names: Vec<String>,
+    },
     /// The database did not answer, or its address cannot be used.
     #[error(transparent)]
     Unreachable(EngineError),
@@ -147,6 +153,7 @@ impl Matter {
                 | EngineError::Timeout
                 | EngineError::Memory => error.code(),
             },
+            Self::AddedFunctions { .. } => "added_functions",
             Self::DefaultSchema { .. } => "default_schema_changed",
             Self::RelationGone => "relation_gone",
             Self::RelationNew => "relation_new",
@@ -189,6 +196,7 @@ impl Matter {
             | Self::Collation { .. }
             | Self::PrimaryKey { .. }
             | Self::FilterColumn(_) => Severity::Error,
+            Self::AddedFunctions { .. } => Severity::Note,
             Self::PasswordInUrl
             | Self::RelationNew
             | Self::Kind { .. }
@@ -214,6 +222,9 @@ impl Matter {
                 "write `url = \"env:NAME\"`, put the URL into that environment variable, and change the password if the file was shared".into()
             }
             Self::Unreachable(error) => return unreachable_hint(*error).map(Cow::Borrowed),
+            Self::AddedFunctions { .. } => {
+                "the guard does not look into them: they must read no table, or give every tenant the rows of all; see `docs/security.md`".into()
+            }
             Self::DefaultSchema { .. } => {
                 "`url` may name another database than the one that was pulled; otherwise run `dialektai pull`".into()
             }
@@ -252,6 +263,7 @@ impl Matter {
             Self::Role { grants, .. } => grants,
             Self::Folder(_)
             | Self::PasswordInUrl
+            | Self::AddedFunctions { .. }
             | Self::Unreachable(_)
             | Self::DefaultSchema { .. }
             | Self::RelationGone

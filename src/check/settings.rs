@@ -1,15 +1,24 @@
 //! What `database.toml` alone tells.
 
 use super::{Finding, Matter};
+use crate::catalog::AddedFunction;
 use crate::policy::settings::{EngineKind, Settings};
 
-/// Looks for a secret in a file that is meant for version control.
+/// Looks for a secret in a file that is meant for version control, and says which functions were added.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
     if holds_password(settings) {
-        vec![Finding::of_database(Matter::PasswordInUrl)]
-    } else {
-        Vec::new()
+        findings.push(Finding::of_database(Matter::PasswordInUrl));
     }
+    if !settings.functions.is_empty() {
+        let name = |function: &AddedFunction| {
+            let promised = if function.total { " (promised to be total)" } else { "" };
+            format!("`{}.{}`{promised}", function.schema, function.name)
+        };
+        let names = settings.functions.iter().map(name).collect();
+        findings.push(Finding::of_database(Matter::AddedFunctions { names }));
+    }
+    findings
 }
 
 /// Whether the address names a password: between `:` and `@` of a URL, or after a keyword.

@@ -180,6 +180,9 @@ fn as_text(checked: &[Checked]) -> String {
     let errors = number(count(checked, Severity::Error), "error");
     let warnings = number(count(checked, Severity::Warning), "warning");
     text.push_str(&format!("{}: {errors}, {warnings}", number(checked.len(), "database")));
+    if count(checked, Severity::Note) > 0 {
+        text.push_str(&format!(", {}", number(count(checked, Severity::Note), "note")));
+    }
     text
 }
 

@@ -3,6 +3,7 @@
 mod admit;
 mod dialect;
 mod emit;
+mod forms;
 mod functions;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -32,6 +33,8 @@ use text::Author;
 const STACK_BYTES: usize = 128 * 1024 * 1024;
 
 pub use dialect::{Dialect, MSSQL_SESSION, MYSQL_SQL_MODE};
+pub use forms::{CAST_TARGETS, CastTargets, FORMS, Form};
+pub use functions::{LeftOut, Listed, left_out, listed, may_be_added};
 
 /// A query to run: text and binds travel together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +95,7 @@ fn rewrite(
     filters: &PredicateSet,
 ) -> Result<SelectSql, Refusal> {
     let parsed = text::parse(query, dialect)?;
-    let mut resolved = admit::admit(&parsed, dialect, Author::Proposal)?;
+    let mut resolved = admit::admit(&parsed, dialect, Author::Proposal, &catalog.functions)?;
     let hazard = resolve::resolve(&mut resolved, dialect, catalog, filters)?;
     let mut readable = resolved.clone();
     let rewrite =
@@ -114,7 +117,7 @@ fn sealed(
     filters: &PredicateSet,
 ) -> Result<(String, Vec<Value>), Refusal> {
     let printed = print::print(tree, dialect, None)?;
-    read_back(&printed, tree, dialect)?;
+    read_back(&printed, tree, dialect, catalog)?;
     let binds = in_order(binds, &printed.placeholders, dialect)?;
     verify::verify(&printed.text, &binds, dialect, catalog, filters)?;
     Ok((printed.text, binds))
@@ -122,10 +125,16 @@ fn sealed(
 
 // INVARIANT (only printed text runs): the text, read again, must give the very tree that was filtered. This catches
 // what the parser or the printer might get wrong about each other (rules H1 to H26).
-fn read_back(printed: &Text, tree: &tree::Query, dialect: Dialect) -> Result<(), Refusal> {
+fn read_back(
+    printed: &Text,
+    tree: &tree::Query,
+    dialect: Dialect,
+    catalog: &Catalog,
+) -> Result<(), Refusal> {
     let parsed = text::parse_printed(&printed.text, dialect, &printed.placeholders);
     let parsed = parsed.map_err(|_| mismatch())?;
-    let admitted = admit::admit(&parsed, dialect, Author::Guard).map_err(|_| mismatch())?;
+    let admitted = admit::admit(&parsed, dialect, Author::Guard, &catalog.functions)
+        .map_err(|_| mismatch())?;
     if &admitted == tree { Ok(()) } else { Err(mismatch()) }
 }
 

@@ -132,6 +132,8 @@ pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Da
                 Ok(schema) => {
                     problems.extend(policies.validate(&schema));
                     if problems.is_empty() {
+                        let catalog =
+                            Catalog { functions: settings.functions.as_slice().into(), ..catalog };
                         let scope_filters = scope_is_read;
                         let rules = policies.rules()?;
                         let version = version(sources, &named);
@@ -177,6 +179,10 @@ fn settings_reason(error: SettingsError, text: &str) -> (Option<usize>, Reason) 
         }
         SettingsError::TenantColumnUnused => {
             (line_of_key(text, "tenant_filter_column"), Reason::Settings(error))
+        }
+        SettingsError::Function { ref name, .. } => {
+            let line = text.lines().position(|line| line.contains(name.as_str()));
+            (line.map(|line| line + 1), Reason::Settings(error))
         }
         SettingsError::EmptyColumn | SettingsError::ZeroLimit => (None, Reason::Settings(error)),
     }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::functions::{self, FunctionProblem, RawFunction};
+use crate::catalog::AddedFunction;
 use crate::identity::TenantIdType;
 
 /// A database system.
@@ -77,6 +79,8 @@ pub struct Settings {
     pub scope_filter_column: Option<String>,
     /// Bounds on one answer.
     pub limits: Limits,
+    /// Functions of the database's own that queries may call.
+    pub functions: Vec<AddedFunction>,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +97,8 @@ struct RawSettings {
     scope_filter_column: Option<String>,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    functions: Vec<RawFunction>,
 }
 
 fn required() -> bool {
@@ -118,6 +124,8 @@ impl Settings {
         if rows == 0 || bytes == 0 || milliseconds == 0 {
             return Err(SettingsError::ZeroLimit);
         }
+        let functions = functions::check(raw.functions, raw.engine)
+            .map_err(|(name, problem)| SettingsError::Function { name, problem })?;
         Ok(Self {
             engine: raw.engine,
             url: raw.url,
@@ -126,6 +134,7 @@ impl Settings {
             tenant_id_type: raw.tenant_id_type,
             scope_filter_column: raw.scope_filter_column,
             limits: raw.limits,
+            functions,
         })
     }
 }
@@ -150,4 +159,12 @@ pub enum SettingsError {
     /// A limit of nothing would refuse every answer.
     #[error("`limits` must be greater than zero")]
     ZeroLimit,
+    /// An entry of `[[functions]]` that cannot be upheld.
+    #[error("the function `{name}`: {problem}")]
+    Function {
+        /// As it is written.
+        name: String,
+        /// What is wrong with it.
+        problem: FunctionProblem,
+    },
 }

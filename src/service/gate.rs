@@ -235,6 +235,15 @@ pub(super) fn report(database: &str, policy_version: Option<&str>, findings: &[F
                 hint = hint.as_deref(),
                 "{message}"
             ),
+            Severity::Note => tracing::info!(
+                target: TARGET,
+                database,
+                policy_version,
+                code,
+                place,
+                hint = hint.as_deref(),
+                "{message}"
+            ),
             Severity::Warning => tracing::warn!(
                 target: TARGET,
                 database,

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod world;
+mod added;
 mod agreement;
 mod bypass;
 mod attack;
@@ -14,6 +15,7 @@ mod check;
 mod commute;
 mod cli;
 mod demo;
+mod lists;
 mod emission;
 mod engine;
 mod engines;
@@ -29,6 +31,7 @@ mod refusals;
 mod reload;
 mod rewrite;
 mod rls;
+mod totality;
 mod tpch;
 mod tidy;
 mod tsql;

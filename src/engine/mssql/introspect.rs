@@ -58,7 +58,7 @@ pub(super) async fn read(connection: &mut Connection) -> Result<Introspected, En
     let role = me.into_role(&kept);
     let mut relations: Vec<Relation> = kept.into_iter().map(|(_, relation)| relation).collect();
     give_entity_types(&mut relations);
-    let catalog = Catalog { default_schema, relations };
+    let catalog = Catalog { default_schema, relations, functions: Default::default() };
     Ok(Introspected { catalog, notes, indexes, role: Some(role) })
 }
 

@@ -77,7 +77,7 @@ async fn look(wire: &mut MySqlConnection, flavour: Flavour) -> Result<Introspect
     let indexes = keys::read(wire, &mut relations, &mut notes).await?;
     give_entity_types(&mut relations);
     let role = privileges::read(wire, &schema, &relations).await?;
-    let catalog = Catalog { default_schema: schema, relations };
+    let catalog = Catalog { default_schema: schema, relations, functions: Default::default() };
     Ok(Introspected { catalog, notes, indexes, role: Some(role) })
 }
 

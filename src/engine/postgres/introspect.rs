@@ -149,7 +149,7 @@ async fn look(connection: &mut PgConnection) -> Result<Introspected, sqlx::Error
     give_entity_types(&mut relations);
     let role = role::read(connection, &all, &relations, &partly).await?;
     session::simple(connection, "ROLLBACK".to_owned()).await?;
-    let catalog = Catalog { default_schema, relations };
+    let catalog = Catalog { default_schema, relations, functions: Default::default() };
     Ok(Introspected { catalog, notes, indexes, role: Some(role) })
 }
 

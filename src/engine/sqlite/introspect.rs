@@ -70,7 +70,8 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> Result<Introspect
     for relation in &relations {
         all.insert(relation.name.clone(), indexes(connection, relation).await?);
     }
-    let catalog = Catalog { default_schema: SCHEMA.to_owned(), relations };
+    let catalog =
+        Catalog { default_schema: SCHEMA.to_owned(), relations, functions: Default::default() };
     Ok(Introspected { catalog, notes, indexes: all, role: None })
 }
 

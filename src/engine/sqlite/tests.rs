@@ -48,7 +48,11 @@ async fn open(limits: Limits) -> Case {
 
 impl Case {
     async fn run(&self, text: &str) -> Result<Rows, EngineError> {
-        let empty = Catalog { default_schema: "main".to_owned(), relations: Vec::new() };
+        let empty = Catalog {
+            default_schema: "main".to_owned(),
+            relations: Vec::new(),
+            functions: Default::default(),
+        };
         self.sqlite.run(text, &[], &empty).await
     }
 
@@ -119,7 +123,11 @@ async fn columns_are_typed_by_the_catalog_even_without_rows() {
 #[tokio::test]
 async fn binds_are_typed() {
     let case = open(Limits::default()).await;
-    let empty = Catalog { default_schema: "main".to_owned(), relations: Vec::new() };
+    let empty = Catalog {
+        default_schema: "main".to_owned(),
+        relations: Vec::new(),
+        functions: Default::default(),
+    };
     let binds = [
         Value::Long(7),
         Value::String("7".to_owned()),

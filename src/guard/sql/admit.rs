@@ -11,11 +11,14 @@ mod rows;
 mod select;
 mod test;
 
+use std::sync::Arc;
+
 use sqlparser::ast;
 
 use super::text::Author;
 use super::tree::{Body, Cte, Expr, Name, OrderItem, Query, Select, SelectItem, SetOp, With};
 use super::{Dialect, tsql};
+use crate::catalog::AddedFunction;
 use crate::guard::{Refusal, RefusalCode};
 
 /// How deep the tree may be. Engines have limits of their own near it (SQLite: 1,000 for expressions, 500 for
@@ -23,18 +26,22 @@ use crate::guard::{Refusal, RefusalCode};
 const MAX_DEPTH: usize = 400;
 
 /// Takes one query.
+///
+/// `added` are the functions that a query may call beside those of the lists.
 pub(super) fn admit(
     query: &ast::Query,
     dialect: Dialect,
     author: Author,
+    added: &Arc<[AddedFunction]>,
 ) -> Result<Query, Refusal> {
-    Admit { dialect, author, depth: 0 }.query(query)
+    Admit { dialect, author, depth: 0, added: Arc::clone(added) }.query(query)
 }
 
 struct Admit {
     dialect: Dialect,
     author: Author,
     depth: usize,
+    added: Arc<[AddedFunction]>,
 }
 
 type Admitted<T> = Result<T, Refusal>;

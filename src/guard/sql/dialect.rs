@@ -134,6 +134,9 @@ const MYSQL_RESERVED: [&str; 48] = [
 ];
 
 impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 4] = [Self::Sqlite, Self::Postgresql, Self::Mysql, Self::Mssql];
+
     /// The dialect's name in answers.
     pub fn name(self) -> &'static str {
         match self {

@@ -148,7 +148,8 @@ pub fn printed(data: &[u8]) {
     let texts: Vec<&str> = words.iter().filter_map(behind::Word::text).collect();
     assert_eq!(texts, [literal, literal], "{}", printed.text);
     let read = text::parse_printed(&printed.text, dialect, &[]);
-    let read = read.map(|parsed| admit::admit(&parsed, dialect, Author::Guard));
+    let read = read
+        .map(|parsed| admit::admit(&parsed, dialect, Author::Guard, &std::sync::Arc::default()));
     match read {
         Ok(Ok(read)) => assert_eq!(read, tree, "{}", printed.text),
         // Some names are no names to an engine, however they are quoted.
@@ -178,7 +179,13 @@ pub fn round_trip(data: &[u8]) {
     assert_eq!(first, guard(query), "{query}");
     let again = stacker::grow(STACK_BYTES, || {
         let read = |query: &str| {
-            admit::admit(&*text::parse(query, dialect).ok()?, dialect, Author::Proposal).ok()
+            admit::admit(
+                &*text::parse(query, dialect).ok()?,
+                dialect,
+                Author::Proposal,
+                &std::sync::Arc::default(),
+            )
+            .ok()
         };
         let tree = read(query)?;
         let printed = print::print(&tree, dialect, None).ok()?.text;

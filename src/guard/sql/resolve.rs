@@ -174,6 +174,8 @@ impl Resolver<'_> {
         }
         for (left, right) in left.iter_mut().zip(right) {
             let fails = self.dialect.comparison_fails(&left.analysis, &right.analysis);
+            let kinds = [left.analysis.kind, right.analysis.kind];
+            let fails = fails.or_else(|| self.dialect.list_fails(&kinds));
             left.analysis.kind = left.analysis.kind.joined(right.analysis.kind);
             left.analysis.grown |= right.analysis.grown;
             left.analysis.fails = left.analysis.fails.or(right.analysis.fails).or(fails);

@@ -313,7 +313,9 @@ impl Rewrite<'_, '_> {
                 operand.iter_mut().chain(otherwise).try_for_each(|expr| self.expr(expr))
             }
             Expr::Function(function) => self.function(function),
-            Expr::Row(items) | Expr::Array(items) => self.exprs(items),
+            Expr::Row(items)
+            | Expr::Array(items)
+            | Expr::Added { schema: _, name: _, args: items } => self.exprs(items),
         }
     }
 

@@ -33,7 +33,7 @@ fn filters() -> PredicateSet {
 /// A text as the rewriter's tree of it.
 fn rewritten(text: &str, placeholders: &[usize], dialect: Dialect) -> Query {
     let parsed = text::parse_printed(text, dialect, placeholders).unwrap();
-    admit::admit(&parsed, dialect, Author::Guard).unwrap()
+    admit::admit(&parsed, dialect, Author::Guard, &std::sync::Arc::default()).unwrap()
 }
 
 fn seal(tree: &Query, dialect: Dialect) -> Result<(String, Vec<Value>), RefusalCode> {
@@ -105,7 +105,7 @@ fn what_does_not_read_back_is_refused() {
     }
     let tree = select(number("1"), Vec::new());
     let other = Text { text: "SELECT 2".to_owned(), placeholders: Vec::new() };
-    assert!(read_back(&other, &tree, Dialect::Sqlite).is_err());
+    assert!(read_back(&other, &tree, Dialect::Sqlite, &Catalog::parse(CATALOG).unwrap()).is_err());
 }
 
 #[test]

@@ -309,6 +309,12 @@ pub(super) enum Expr {
         right: Box<Expr>,
     },
     Function(Box<Function>),
+    /// `schema.name(..)`: a function of the database's own that the operator added, by the catalog's names.
+    Added {
+        schema: Name,
+        name: Name,
+        args: Vec<Expr>,
+    },
     /// `CURRENT_DATE` and its kin: functions written without parentheses. On MySQL also the unit of `TIMESTAMPDIFF`.
     Niladic(&'static str),
     /// SQL Server: the bare word that begins the arguments of `DATEADD` and its kin. Never a column.
@@ -372,6 +378,12 @@ pub(super) enum BinaryOp {
     HashLongArrow,
     Contains,
     ContainedBy,
+    /// PostgreSQL `?`
+    HasKey,
+    /// PostgreSQL `?|`
+    HasAnyKey,
+    /// PostgreSQL `?&`
+    HasAllKeys,
     /// PostgreSQL `~`
     Regex,
     /// PostgreSQL `~*`

@@ -337,6 +337,7 @@ fn condition(expr: &Expr) -> Checked {
         | Expr::AtTimeZone { .. }
         | Expr::Collate { .. }
         | Expr::Function(_)
+        | Expr::Added { .. }
         | Expr::Niladic(_)
         | Expr::DatePart(_)
         | Expr::FoldedEq { .. }
@@ -387,6 +388,7 @@ fn value(expr: &Expr) -> Checked {
             operand.iter().chain(otherwise).try_for_each(|expr| value(expr))
         }
         Expr::Function(function) => call(function),
+        Expr::Added { schema: _, name: _, args } => args.iter().try_for_each(value),
         Expr::Unary { op: UnaryOp::Not, .. }
         | Expr::Is { .. }
         | Expr::Distinct { .. }
@@ -442,6 +444,9 @@ fn arithmetic(op: BinaryOp) -> Checked {
         | BinaryOp::RegexI
         | BinaryOp::NotRegex
         | BinaryOp::NotRegexI
+        | BinaryOp::HasKey
+        | BinaryOp::HasAnyKey
+        | BinaryOp::HasAllKeys
         | BinaryOp::Power => unsupported("an operator of another database", "use another operator"),
     }
 }

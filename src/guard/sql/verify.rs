@@ -9,6 +9,7 @@
 //! It trusts nothing about where things stand. A disagreement is a refusal, and an alarm in the log: one of the two
 //! is wrong.
 
+mod calls;
 mod tokens;
 
 use super::Dialect;
@@ -53,6 +54,7 @@ pub(super) fn verify(
     let verified = tokens(text, dialect).and_then(|tokens| {
         let mut verifier =
             Verifier { tokens: &tokens, at: 0, binds, dialect, catalog, filters, ctes: Vec::new() };
+        verifier.calls()?;
         verifier.query(0)?;
         (verifier.at == tokens.len()).then_some(())
     });

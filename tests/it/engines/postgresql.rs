@@ -1,5 +1,6 @@
 //! The PostgreSQL engine, as a caller meets it: through the guard, on a server of its own.
 
+mod added;
 mod faults;
 mod introspection;
 mod pull;

@@ -7,7 +7,8 @@ use super::super::functions::{self, GROUP_CONCAT, Rule};
 use super::super::suggest;
 use super::super::tree::{Arguments, Expr, Function, Name, OrderItem, Over};
 use super::{Admit, Admitted, REMOVE, absent, mysql, unsupported};
-use crate::guard::Refusal;
+use crate::catalog::AddedFunction;
+use crate::guard::{Refusal, RefusalCode};
 
 impl Admit {
     pub(super) fn rounding(
@@ -93,6 +94,11 @@ impl Admit {
         absent(*uses_odbc_syntax, "an ODBC escape", "call the function directly")?;
         absent(*parameters != ast::FunctionArguments::None, "function parameters", REMOVE)?;
         absent(null_treatment.is_some(), "IGNORE or RESPECT NULLS", REMOVE)?;
+        if let Some((schema, name)) = self.added(name)? {
+            let plain = within_group.is_empty() && filter.is_none() && over.is_none();
+            absent(!plain, "OVER, FILTER or WITHIN GROUP with this function", "call it plainly")?;
+            return self.added_call(schema, name, args);
+        }
         let name = self.function_name(name)?;
         let list = match args {
             ast::FunctionArguments::None => return self.niladic(&name),
@@ -154,9 +160,74 @@ impl Admit {
         }
     }
 
+    /// The function that the operator added under this name, by the names that it was added with. It is always called by
+    /// its schema: what a name alone means depends on what else the server has.
+    fn added(&self, name: &ast::ObjectName) -> Admitted<Option<(Name, Name)>> {
+        let ast::ObjectName(parts) = name;
+        if parts.len() != 2 || self.added.is_empty() {
+            return Ok(None);
+        }
+        let parts = self.object_name(name)?;
+        let [schema, name] = parts.as_slice() else { return Ok(None) };
+        let same = |function: &&AddedFunction| {
+            self.dialect.same_table(&function.schema, schema.as_str())
+                && self.dialect.same_name(&function.name, name.as_str())
+        };
+        let found = self.added.iter().find(same);
+        Ok(found.map(|found| (Name::new(&*found.schema), Name::new(&*found.name))))
+    }
+
+    fn added_call(
+        &mut self,
+        schema: Name,
+        name: Name,
+        args: &ast::FunctionArguments,
+    ) -> Admitted<Expr> {
+        let ast::FunctionArguments::List(list) = args else {
+            return unsupported(
+                "this function without a list of arguments",
+                "pass values by position",
+            );
+        };
+        let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
+        absent(
+            duplicate_treatment.is_some() || !clauses.is_empty(),
+            "a clause in this call",
+            REMOVE,
+        )?;
+        let args = args
+            .iter()
+            .map(|arg| match arg {
+                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => self.expr(expr),
+                _ => unsupported("a named or `*` argument", "pass values by position"),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let takes = functions::added(&self.added, &schema, &name)
+            .is_some_and(|added| (added.arguments.0..=added.arguments.1).contains(&args.len()));
+        if !takes {
+            return Err(Refusal::new(
+                RefusalCode::UnknownFunction,
+                format!("the function `{}` does not take {} arguments", name.as_str(), args.len()),
+                "correct the number of arguments",
+            ));
+        }
+        Ok(Expr::Added { schema, name, args })
+    }
+
+    /// The refusal of a function that is on no list; an added one may be meant by its name alone.
     fn unknown_function(&self, name: &str) -> Refusal {
-        let hint = suggest::function(name, functions::names(self.dialect), self.dialect);
-        Refusal { hint: hint.into(), ..functions::unknown(name) }
+        let meant = self.added.iter().find(|added| self.dialect.same_name(&added.name, name));
+        match meant {
+            Some(added) => Refusal::new(
+                RefusalCode::UnknownFunction,
+                format!("the function `{name}` is called without its schema"),
+                format!("write {}.{}(..)", added.schema, added.name),
+            ),
+            None => {
+                let hint = suggest::function(name, functions::names(self.dialect), self.dialect);
+                Refusal { hint: hint.into(), ..functions::unknown(name) }
+            }
+        }
     }
 
     fn niladic(&self, name: &str) -> Admitted<Expr> {

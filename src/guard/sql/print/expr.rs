@@ -124,6 +124,13 @@ impl Printer<'_> {
                 self.case(operand.as_deref(), branches, otherwise.as_deref())
             }
             Expr::Function(function) => self.function(function),
+            Expr::Added { schema, name, args } => {
+                self.names(&[schema.clone(), name.clone()]);
+                self.push("(");
+                self.exprs(args)?;
+                self.push(")");
+                Ok(())
+            }
             Expr::Row(items) => {
                 self.push("(");
                 self.exprs(items)?;
@@ -254,6 +261,7 @@ impl Printer<'_> {
             | Expr::Extract { .. }
             | Expr::Row(_)
             | Expr::Array(_)
+            | Expr::Added { .. }
             // A window or filter clause after the call is part of it in every position.
             | Expr::Function(_) => true,
             Expr::Unary { .. }
@@ -469,6 +477,9 @@ fn operator(op: BinaryOp) -> &'static str {
         BinaryOp::HashLongArrow => " #>> ",
         BinaryOp::Contains => " @> ",
         BinaryOp::ContainedBy => " <@ ",
+        BinaryOp::HasKey => " ? ",
+        BinaryOp::HasAnyKey => " ?| ",
+        BinaryOp::HasAllKeys => " ?& ",
         BinaryOp::Regex => " ~ ",
         BinaryOp::RegexI => " ~* ",
         BinaryOp::NotRegex => " !~ ",

@@ -4,7 +4,7 @@ use super::super::Dialect;
 use super::super::functions;
 use super::super::scope::{self, Binding, Found, ScopeColumn};
 use super::super::suggest;
-use super::super::totality::{Analysis, BOOLEAN, Kind, convert, named_type};
+use super::super::totality::{Analysis, BOOLEAN, Kind, convert, named_type, postgresql};
 use super::super::tree::{
     Arguments, Body, Expr, Frame, FrameBound, Function, Literal, Name, OrderItem, Over, Query,
     Select, SelectItem, Truth, WindowSpec,
@@ -94,6 +94,7 @@ impl Resolver<'_> {
                 let fails =
                     parts.iter().find_map(|part| self.dialect.comparison_fails(&subject, part));
                 parts.push(subject);
+                let fails = fails.or_else(|| self.list_fails(&parts));
                 Ok(Analysis::of_parts(BOOLEAN, &parts).or_fails(fails))
             }
             Expr::Case { operand, branches, otherwise } => {
@@ -110,7 +111,13 @@ impl Resolver<'_> {
             Expr::Collate { expr, collation: _ } => self.part(expr, aliases),
             Expr::Row(items) => Ok(Analysis::of_parts(Kind::Unknown, &self.parts(items, aliases)?)),
             Expr::Array(items) => {
-                Ok(Analysis::of_parts(Kind::Unknown, &self.parts(items, aliases)?))
+                let parts = self.parts(items, aliases)?;
+                let fails = self.list_fails(&parts);
+                // Arrays of arrays must be of the same dimensions.
+                let arrays = self.dialect == Dialect::Postgresql
+                    && parts.iter().any(postgresql::may_be_array);
+                let arrays = arrays.then_some("its values may be arrays of other dimensions");
+                Ok(Analysis::of_parts(Kind::Unknown, &parts).or_fails(fails).or_fails(arrays))
             }
             Expr::Extract { field: _, expr } => self.extract(expr, aliases),
             // Not of proposals.
@@ -121,11 +128,22 @@ impl Resolver<'_> {
                     .or_fails(Some("the time zone may be unknown")))
             }
             Expr::Function(function) => self.function(function, aliases),
+            Expr::Added { schema, name, args } => {
+                let parts = self.parts(args, aliases)?;
+                let added = functions::added(&self.catalog.functions, schema, name)
+                    .ok_or_else(|| functions::unknown(name.as_str()))?;
+                Ok(functions::judge(added, &parts))
+            }
             Expr::InQuery { .. }
             | Expr::Exists { .. }
             | Expr::Subquery(_)
             | Expr::Quantified { .. } => self.with_query(expr, aliases),
         }
+    }
+
+    fn list_fails(&self, parts: &[Analysis]) -> Option<&'static str> {
+        let kinds: Vec<Kind> = parts.iter().map(|part| part.kind).collect();
+        self.dialect.list_fails(&kinds)
     }
 
     fn extract(&mut self, expr: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
@@ -135,7 +153,9 @@ impl Resolver<'_> {
         // A date has no hours and a time no years, which shows on the first row only.
         let instant =
             matches!(part.kind, Kind::Known(ColumnType::Timestamp | ColumnType::Timestamptz))
-                || (self.dialect == Dialect::Mysql && part.kind.is_date());
+                || (self.dialect == Dialect::Mysql
+                    && part.kind.is_date()
+                    && part.kind != Kind::DateText);
         let fails = (!instant).then_some("a value of this type may lack the field");
         Ok(Analysis::of_parts(kind, &[part]).or_fails(fails))
     }
@@ -170,7 +190,7 @@ impl Resolver<'_> {
         }
         parts.extend(operand);
         let fails = self.dialect.results_fail(&kinds);
-        let kind = Kind::common(kinds.into_iter().map(|(_, kind)| kind));
+        let kind = self.dialect.common(kinds.into_iter().map(|(_, kind)| kind));
         Ok(Analysis::of_parts(kind, &parts).or_fails(fails))
     }
 
@@ -212,6 +232,7 @@ impl Resolver<'_> {
                         let fails = parts
                             .iter()
                             .find_map(|part| self.dialect.comparison_fails(&left, part));
+                        let fails = fails.or_else(|| self.list_fails(&parts));
                         parts.push(left);
                         Ok(Analysis::of_parts(BOOLEAN, &parts).or_fails(fails))
                     }

@@ -22,6 +22,19 @@ pub(super) fn comparable(left: Kind, right: Kind) -> bool {
     }
 }
 
+/// Why values of these kinds may fail to become one: most mixtures become texts, but a text does not become a UUID, nor
+/// an address, without a warning where it is none.
+pub(super) fn joins_fail(kinds: &[Kind]) -> Option<&'static str> {
+    use ColumnType as T;
+    let strict = |kind: &Kind| matches!(kind, Kind::Unknown | Kind::Known(T::Uuid | T::Other));
+    let mut typed = kinds.iter().filter(|kind| **kind != Kind::Untyped);
+    let first = typed.next()?;
+    let mut others = typed.peekable();
+    let mixed = others.peek().is_some() && kinds.iter().any(strict);
+    let uuids = *first == Kind::Known(T::Uuid) && others.all(|kind| kind == first);
+    (mixed && !uuids).then_some("its values are of types that may need a conversion")
+}
+
 /// Whether every value of a kind can be cast without a warning.
 pub(super) fn fits(kind: Kind, to: SqlType) -> bool {
     use ColumnType as T;

@@ -169,3 +169,14 @@ fn definitions_of_a_nested_with_do_not_see_an_outer_one() {
                 (WITH e AS (SELECT 2 AS id) SELECT t.id FROM t) AS d";
     assert!(verdict(text, &[], Dialect::Mysql), "{text}");
 }
+
+#[test]
+fn a_call_by_a_schema_is_one_that_was_added() {
+    for text in [
+        "SELECT app.f(id) FROM main.t AS t WHERE tenant = ?1",
+        "SELECT `pg_catalog`.`lo_get`(1)",
+        "SELECT 1 FROM (SELECT main.f(2) AS x) AS a",
+    ] {
+        assert!(!verdict(text, &[82], Dialect::Sqlite), "{text}");
+    }
+}

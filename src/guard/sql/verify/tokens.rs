@@ -78,6 +78,8 @@ impl<'t> Reader<'t> {
                 Some(Token::Word(self.run(|c| c.is_ascii_alphanumeric() || c == '_')?.to_owned()))
             }
             '0'..='9' => self.number(),
+            // Operators of documents: `?`, `@>`, `<@`.
+            '?' | '@' if self.dialect == Dialect::Postgresql => self.single(Token::Symbol(first)),
             '?' | '$' | '@' => self.bind(),
             '(' => self.single(Token::Open),
             ')' => self.single(Token::Close),
@@ -185,6 +187,9 @@ mod tests {
         );
         let cut = tokens("[a]]b] = N'x' AND b = @P1", Dialect::Mssql).unwrap();
         assert_eq!(cut.first(), Some(&Token::Quoted("a]b".to_owned())));
+        assert_eq!(cut.last(), Some(&Token::Bind(0)));
+        let cut = tokens("a @> b AND c ? 'd' AND e = $1", Dialect::Postgresql).unwrap();
+        assert_eq!(cut.get(1), Some(&Token::Symbol('@')));
         assert_eq!(cut.last(), Some(&Token::Bind(0)));
         let cut = tokens("a = ? AND b = ?", Dialect::Mysql).unwrap();
         assert_eq!(cut.last(), Some(&Token::Bind(1)));

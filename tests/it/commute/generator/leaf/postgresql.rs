@@ -32,7 +32,13 @@ impl Generator {
 
     fn postgresql_integer(&mut self, depth: usize, scope: &[Source]) -> String {
         let (left, right) = (self.expr(Int, depth - 1, scope), self.expr(Int, depth - 1, scope));
-        match self.below(12) {
+        match self.below(18) {
+            12 => format!("CASE WHEN {left} > 3 THEN {right} END"),
+            13 => format!("greatest({left}, {right}, {})", self.literal(Int)),
+            14 => format!("cardinality(string_to_array({}, ' '))", self.column(Text, scope)),
+            15 => format!("CAST(date_part('epoch', {}) AS BIGINT) % 7", self.column(Date, scope)),
+            16 => format!("bit_length({})", self.column(Text, scope)),
+            17 => format!("nullif({left}, {})", self.literal(Int)),
             0 => format!("{left} + {right} * 2"),
             1 => format!("{left} - {right}"),
             2 => format!("{left} / ({} * 2 + 1)", self.column(Int, scope)),
@@ -54,7 +60,14 @@ impl Generator {
 
     fn postgresql_text(&mut self, depth: usize, scope: &[Source]) -> String {
         let (left, right) = (self.expr(Text, depth - 1, scope), self.expr(Text, depth - 1, scope));
-        match self.below(13) {
+        match self.below(20) {
+            13 => format!("translate({left}, 'aeiou', '12345')"),
+            14 => format!("format('%s-%5s', {}, {left})", self.column(Int, scope)),
+            15 => format!("regexp_replace({left}, '[aeiou]', '*')"),
+            16 => format!("to_hex({})", self.column(Int, scope)),
+            17 => format!("concat_ws('/', {left}, {right})"),
+            18 => format!("jsonb_build_object('k', {left}) ->> 'k'"),
+            19 => format!("nullif({left}, {right})"),
             0 => format!("{left} || {right}"),
             1 => format!("upper({left})"),
             2 => format!("substr({left}, 2, 3)"),
@@ -114,7 +127,12 @@ impl Generator {
     /// A condition that fails on some rows: on which ones tells of their values.
     fn postgresql_fallible(&mut self, scope: &[Source]) -> String {
         let (text, big) = (self.column(Text, scope), self.column(Big, scope));
-        match self.below(13) {
+        match self.below(18) {
+            13 => format!("chr({}) = 'a'", self.column(Int, scope)),
+            14 => format!("CAST({text} AS JSONB) ? 'a'"),
+            15 => format!("gcd({big}, {}) > 1", self.zero(scope)),
+            16 => format!("coalesce({}, CAST({big} AS NUMERIC)) > 5", self.column(Real, scope)),
+            17 => format!("make_time({}, 0, 0) > TIME '03:00'", self.column(Int, scope)),
             0 | 1 => format!("100 / {} > 5", self.zero(scope)),
             2 => format!("{text} LIKE {}", self.pick(&["'Exf%\\'", "'u%\\'", "'S%!' ESCAPE '!'"])),
             3 => format!("{text} ~ {text}"),

@@ -24,7 +24,12 @@ impl Generator {
 
     fn sqlite_integer(&mut self, depth: usize, scope: &[Source]) -> String {
         let (left, right) = (self.expr(Int, depth - 1, scope), self.expr(Int, depth - 1, scope));
-        match self.below(9) {
+        match self.below(14) {
+            9 => format!("iif({left} > 3, {right}, 0)"),
+            10 => format!("max({left}, {right})"),
+            11 => format!("instr({}, 'a')", self.column(Text, scope)),
+            12 => format!("unicode({})", self.column(Text, scope)),
+            13 => format!("nullif({left}, {right})"),
             0 => format!("{left} + {right} * 2"),
             1 => format!("{left} - {right}"),
             2 => format!("{left} / {right}"),
@@ -39,7 +44,11 @@ impl Generator {
 
     fn sqlite_text(&mut self, depth: usize, scope: &[Source]) -> String {
         let (left, right) = (self.expr(Text, depth - 1, scope), self.expr(Text, depth - 1, scope));
-        match self.below(10) {
+        match self.below(14) {
+            10 => format!("concat_ws('/', {left}, {right})"),
+            11 => format!("hex({left})"),
+            12 => format!("json_quote({left})"),
+            13 => format!("ifnull({left}, {right})"),
             0 => format!("{left} || {right}"),
             1 => format!("upper({left})"),
             2 => format!("substr({left}, 2, 3)"),
