@@ -31,12 +31,7 @@ impl Generator {
 
     fn mysql_integer(&mut self, depth: usize, scope: &[Source]) -> String {
         let (left, right) = (self.expr(Int, depth - 1, scope), self.expr(Int, depth - 1, scope));
-        match self.below(16) {
-            11 => format!("greatest({left}, {right})"),
-            12 => format!("find_in_set('a', {})", self.column(Text, scope)),
-            13 => format!("if({left} > 3, {right}, 0)"),
-            14 => format!("strcmp({}, 'Exf')", self.column(Text, scope)),
-            15 => format!("nullif({left}, {})", self.literal(Int)),
+        match self.below(11) {
             0 => format!("{left} + {right} * 2"),
             1 => format!("{left} - {right}"),
             2 => format!("{left} DIV {right}"),
@@ -53,11 +48,7 @@ impl Generator {
 
     fn mysql_text(&mut self, depth: usize, scope: &[Source]) -> String {
         let (left, right) = (self.expr(Text, depth - 1, scope), self.expr(Text, depth - 1, scope));
-        match self.below(15) {
-            11 => format!("substring_index({left}, ' ', 1)"),
-            12 => format!("ifnull({left}, {right})"),
-            13 => format!("elt({}, {left}, {right})", self.column(Int, scope)),
-            14 => format!("json_object('k', {left})"),
+        match self.below(11) {
             0 => format!("concat({left}, {right})"),
             1 => format!("upper({left})"),
             2 => format!("substring({left}, 2, 3)"),
@@ -106,11 +97,7 @@ impl Generator {
     /// A condition that fails or warns on some rows: on which ones tells of their values.
     fn mysql_fallible(&mut self, scope: &[Source]) -> String {
         let (text, big) = (self.column(Text, scope), self.column(Big, scope));
-        match self.below(15) {
-            11 => format!("json_value({text}, '$.a') IS NULL"),
-            12 => format!("~ {text} IS NULL"),
-            13 => format!("acos({}) > 1", self.column(Int, scope)),
-            14 => format!("makedate(2024, {}) IS NULL", self.column(Int, scope)),
+        match self.below(11) {
             0 => format!("100 / {} > 5", self.zero(scope)),
             1 => format!("{text} = 0"),
             2 => format!("{text} IN (1, 2)"),
