@@ -8,6 +8,7 @@ mod functions;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod native;
+mod patterns;
 mod print;
 mod resolve;
 mod rewrite;

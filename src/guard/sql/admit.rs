@@ -7,6 +7,7 @@ mod call;
 mod expr;
 mod mssql;
 mod mysql;
+mod precedence;
 mod rows;
 mod select;
 mod test;

@@ -107,6 +107,9 @@ const MANY: usize = 100;
 /// MySQL's, whose separator is kept as a second argument.
 pub(super) const GROUP_CONCAT: &str = "group_concat";
 
+/// Joins texts, and takes NULL for none.
+pub(super) const CONCAT: &str = "concat";
+
 const fn rule(
     name: &'static str,
     kind: Kind,

@@ -4,6 +4,7 @@
 //! the tokenizer, tokens before the parser, and the parser counts its own recursion. Trees are dropped on the guard's
 //! own stack, which is sized for the deepest one that the token cap lets through.
 
+mod misread;
 pub(super) mod mssql;
 mod mysql;
 mod sqlite;
@@ -78,6 +79,9 @@ fn read(
     }
     for token in &tokens {
         check_token(&token.token, author)?;
+    }
+    if matches!(dialect, Dialect::Sqlite | Dialect::Postgresql) && author == Author::Proposal {
+        misread::check_tokens(&tokens, dialect)?;
     }
     if dialect == Dialect::Mysql {
         mysql::check_tokens(&tokens)?;

@@ -268,8 +268,8 @@ impl Dialect {
         }
     }
 
-    /// Why matching may fail: PostgreSQL raises an error for a pattern that ends in its escape character, but only on
-    /// a row that matches up to there (rule G19); SQLite for a pattern of more than 50,000 bytes.
+    /// Why matching may fail: on SQLite, for a pattern of more than 50,000 bytes; on MySQL, for an invalid regular
+    /// expression.
     pub(super) fn like_fails(
         self,
         kind: LikeKind,
@@ -280,25 +280,15 @@ impl Dialect {
         match (self, kind) {
             (Self::Mssql, _) => return mssql::like_fails(pattern),
             (Self::Mysql, LikeKind::Regexp) => return Some(WHY),
-            // No pattern is invalid, and values are converted to texts without a warning.
-            (Self::Mysql, LikeKind::Like | LikeKind::ILike | LikeKind::Glob) => return None,
+            // On PostgreSQL what could be invalid is refused, see `patterns`; on MySQL no pattern is, and values are
+            // converted to texts without a warning.
+            (Self::Postgresql, LikeKind::Like | LikeKind::ILike)
+            | (Self::Mysql, LikeKind::Like | LikeKind::ILike | LikeKind::Glob) => return None,
             (Self::Sqlite | Self::Postgresql, _) => {}
         }
-        let Expr::Literal(Literal::String(pattern)) = pattern else { return Some(WHY) };
-        let escape = match (escape, kind) {
-            (Some(Expr::Literal(Literal::String(text))), _) => text.chars().next(),
-            (Some(_), _) => return Some(WHY),
-            (None, LikeKind::Like | LikeKind::ILike) if self == Self::Postgresql => Some('\\'),
-            (None, LikeKind::Like | LikeKind::ILike | LikeKind::Glob | LikeKind::Regexp) => None,
-        };
-        let escape = escape?;
-        let mut chars = pattern.chars();
-        while let Some(c) = chars.next() {
-            if c == escape && chars.next().is_none() {
-                return Some(WHY);
-            }
-        }
-        None
+        let literal = matches!(pattern, Expr::Literal(Literal::String(_)))
+            && escape.is_none_or(|escape| matches!(escape, Expr::Literal(Literal::String(_))));
+        (!literal).then_some(WHY)
     }
 
     /// Why a cast may fail. SQLite's never does; on PostgreSQL a literal is read before any row, and some

@@ -125,11 +125,14 @@ impl Servers {
             let hidden = permitted.hidden(relation);
             live.execute(&format!("DELETE FROM {} WHERE {hidden}", relation.name.name)).await;
         }
+        counted(&mut live, indexes).await;
         pinned(&mut live).await;
         live
     }
 
-    /// A copy in which every row that the principal may not read is another: other values, fewer rows, new rows.
+    /// A copy in which every row that the principal may not read is another: other values, fewer rows, new rows. PostgreSQL's
+    /// statistics stay as they are, so that the plans are the same ones: which of the caller's own rows are looked at first
+    /// is theirs to choose.
     pub(crate) async fn other_secrets(&self, permitted: &Permitted, indexes: Indexes) -> Live {
         let mut live = self.copy(indexes).await;
         for relation in &permitted.relations {
@@ -139,6 +142,14 @@ impl Servers {
         }
         pinned(&mut live).await;
         live
+    }
+}
+
+/// Makes the planner forget the rows that a copy no longer has. PostgreSQL estimates with values of its statistics, so a
+/// copy that kept those of the shared database would fail as that does.
+async fn counted(live: &mut Live, indexes: Indexes) {
+    if live.dialect() == Dialect::Postgresql && indexes != Indexes::Tenant {
+        live.execute("DELETE FROM pg_statistic; ANALYZE").await;
     }
 }
 

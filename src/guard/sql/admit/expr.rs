@@ -35,9 +35,7 @@ impl Admit {
             }
             Foreign::Interval(interval) => self.interval(interval),
             Foreign::UnaryOp { op, expr } => {
-                if self.dialect == Dialect::Mysql && *op != ast::UnaryOperator::Not {
-                    mysql::check_operands(true, [expr.as_ref()])?;
-                }
+                self.clear_prefix(*op, expr)?;
                 Ok(Expr::Unary { op: Self::unary_op(*op)?, expr: self.boxed(expr)? })
             }
             Foreign::BinaryOp {
@@ -203,6 +201,7 @@ impl Admit {
         op: &ast::BinaryOperator,
         right: &ast::Expr,
     ) -> Admitted<Expr> {
+        self.clear_binary(left, op, right)?;
         if self.dialect == Dialect::Mysql
             && let Some(expr) = self.mysql_binary(left, op, right)?
         {

@@ -8,17 +8,6 @@ use super::{Admit, Admitted, REMOVE, absent, unsupported};
 use crate::guard::{Refusal, RefusalCode};
 
 impl Admit {
-    /// Refuses operands whose extent the parser may have got wrong.
-    pub(super) fn clear<'e>(
-        &self,
-        operands: impl IntoIterator<Item = &'e ast::Expr>,
-    ) -> Admitted<()> {
-        match self.dialect {
-            Dialect::Sqlite | Dialect::Postgresql | Dialect::Mssql => Ok(()),
-            Dialect::Mysql => check_operands(false, operands),
-        }
-    }
-
     /// The operators that MySQL reads in a way of its own; `None` for the others.
     pub(super) fn mysql_binary(
         &mut self,
@@ -27,9 +16,6 @@ impl Admit {
         right: &ast::Expr,
     ) -> Admitted<Option<Expr>> {
         use ast::BinaryOperator as F;
-        if !matches!(op, F::And | F::Or | F::PGOverlap) {
-            check_operands(is_bitwise(op), [left, right])?;
-        }
         let op = match op {
             F::Spaceship => return self.distinct_from(left, right, true).map(Some),
             F::MyIntegerDivide => BinaryOp::IntegerDivide,
@@ -152,36 +138,6 @@ pub(super) fn unit(name: &str) -> Option<&'static str> {
     UNITS.iter().copied().find(|unit| unit.eq_ignore_ascii_case(name))
 }
 
-/// Refuses an operator whose operands the parser may have taken by another precedence than the server, which has
-/// LIKE, IN and BETWEEN bind tighter than `=`, and `^ & |` in an order of its own
-/// (<https://dev.mysql.com/doc/refman/8.4/en/operator-precedence.html>).
-pub(super) fn check_operands<'e>(
-    bits: bool,
-    operands: impl IntoIterator<Item = &'e ast::Expr>,
-) -> Admitted<()> {
-    for operand in operands {
-        if is_test(operand) || (bits && matches!(operand, ast::Expr::BinaryOp { .. })) {
-            return unsupported(
-                "operators whose order is not clear",
-                "put parentheses around each comparison inside another expression",
-            );
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn is_bitwise(op: &ast::BinaryOperator) -> bool {
-    use ast::BinaryOperator as F;
-    matches!(
-        op,
-        F::BitwiseAnd
-            | F::BitwiseOr
-            | F::BitwiseXor
-            | F::PGBitwiseShiftLeft
-            | F::PGBitwiseShiftRight
-    )
-}
-
 /// Refuses to look for a value in a SELECT that reads no table. MariaDB puts such a subquery's expression in its place,
 /// looks for the columns a second time when it runs the prepared statement, and stops, the whole server, where they are
 /// of a derived table, as every filtered relation is (seen on 10.11.19; of the kind of
@@ -214,44 +170,6 @@ fn is_bare(query: &Query) -> bool {
         Body::Select(select) => select.from.is_empty() && !select.items.iter().all(is_literal),
         Body::Query(query) => is_bare(query),
         Body::Set { .. } | Body::Values(_) => false,
-    }
-}
-
-/// A test that stands without parentheses.
-fn is_test(expr: &ast::Expr) -> bool {
-    use ast::Expr as F;
-    match expr {
-        F::BinaryOp { op, .. } => {
-            use ast::BinaryOperator as Op;
-            matches!(
-                op,
-                Op::Eq
-                    | Op::NotEq
-                    | Op::Lt
-                    | Op::LtEq
-                    | Op::Gt
-                    | Op::GtEq
-                    | Op::Spaceship
-                    | Op::And
-                    | Op::Or
-                    | Op::Xor
-                    | Op::PGOverlap
-            )
-        }
-        F::UnaryOp { op: ast::UnaryOperator::Not, .. }
-        | F::Like { .. }
-        | F::RLike { .. }
-        | F::Between { .. }
-        | F::In { .. }
-        | F::IsNull(_)
-        | F::IsNotNull(_)
-        | F::IsTrue(_)
-        | F::IsNotTrue(_)
-        | F::IsFalse(_)
-        | F::IsNotFalse(_)
-        | F::IsUnknown(_)
-        | F::IsNotUnknown(_) => true,
-        _ => false,
     }
 }
 

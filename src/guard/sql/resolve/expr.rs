@@ -2,6 +2,7 @@
 
 use super::super::Dialect;
 use super::super::functions;
+use super::super::patterns;
 use super::super::scope::{self, Binding, Found, ScopeColumn};
 use super::super::suggest;
 use super::super::totality::{Analysis, BOOLEAN, Kind, convert, named_type, postgresql};
@@ -83,6 +84,7 @@ impl Resolver<'_> {
                 Ok(Analysis::of_parts(BOOLEAN, &[expr, low, high]).or_fails(fails))
             }
             Expr::Like { kind, expr, pattern, escape, negated: _ } => {
+                patterns::check(self.dialect, *kind, pattern, escape.as_deref())?;
                 let fails = self.dialect.like_fails(*kind, pattern, escape.as_deref());
                 let [expr, pattern] = [self.part(expr, aliases)?, self.part(pattern, aliases)?];
                 let fails = fails.or(self.dialect.comparison_fails(&expr, &pattern));

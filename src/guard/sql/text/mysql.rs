@@ -32,6 +32,14 @@ pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), Refusal> {
             {
                 return Err(Refusal::unsupported("BINARY", "use CAST(... AS BINARY)"));
             }
+            // The parser drops the NULL of `a REGEXP NULL + b` (rule H22).
+            Token::Word(word)
+                if word.quote_style.is_none()
+                    && word.keyword == Keyword::NULL
+                    && before.is_some_and(is_regexp) =>
+            {
+                return Err(Refusal::unsupported("REGEXP NULL", "write NULL"));
+            }
             // The server joins them; the parser joins them before their quotes are told apart (rule H4).
             token if is_string(token) && before.is_some_and(is_string) => {
                 return Err(syntax("two texts stand next to each other".to_owned()));
@@ -59,6 +67,10 @@ pub(super) fn number(tokens: &mut [TokenWithSpan], placeholders: &[usize]) -> Re
 
 fn is_as(token: &Token) -> bool {
     matches!(token, Token::Word(word) if word.keyword == Keyword::AS)
+}
+
+fn is_regexp(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if matches!(word.keyword, Keyword::REGEXP | Keyword::RLIKE))
 }
 
 fn is_string(token: &Token) -> bool {
