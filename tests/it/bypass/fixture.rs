@@ -48,6 +48,9 @@ pub(super) struct Case {
     pub(super) unguarded: Option<Unguarded>,
     /// What a careless guard would make of the query; run instead of it to see what `unguarded` says.
     pub(super) naive: Option<String>,
+    /// What the engine does with the guarded text once the fence is taken out of it: the proof that a filter alone would
+    /// not do.
+    pub(super) unfenced: Option<Unguarded>,
     /// Statements that make what the attack needs, on copies of the case's own.
     pub(super) setup: Option<String>,
     /// Whether the text changes data or the session, so that it needs copies of its own.

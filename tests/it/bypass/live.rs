@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use dialektai::guard::sql::{Dialect, guard_sql};
+use dialektai::guard::sql::{Dialect, SelectSql, guard_sql};
 use dialektai::identity::Principal;
 use dialektai::policy::Database;
-use dialektai::predicate::PredicateSet;
+use dialektai::predicate::{PredicateSet, Value};
 
 use super::fixture::{self, Case, Fixture, Unguarded, Verdict};
 use super::nothing_amiss;
@@ -46,6 +46,8 @@ struct Seen {
     rows: usize,
     /// Cases whose attack was seen to work where nothing guards: the fixture's name and the case's number.
     real: BTreeSet<(String, usize)>,
+    /// Cases whose attack was seen to work where the filter stands without its fence.
+    unfenced: BTreeSet<(String, usize)>,
     amiss: Vec<String>,
 }
 
@@ -125,12 +127,25 @@ impl<'a> Sides<'a> {
             // It may have opened a transaction, which its error has spoiled.
             let _ = self.shared.observe("ROLLBACK").await;
         }
+        if self.shared.dialect() == Dialect::Mysql {
+            // Warnings stay until a statement reads a table.
+            let _ = self.shared.observe("SELECT count(*) FROM countries").await;
+        }
         observed
     }
 
-    /// Whether the attack works where nothing guards.
-    async fn is_real(&mut self, case: &Case, unguarded: Unguarded) -> bool {
-        let text = case.naive.as_ref().unwrap_or(&case.query);
+    /// What the guard makes of a case, without the fence that it puts there.
+    fn unfenced(&self, case: &Case) -> Option<String> {
+        let dialect = self.shared.dialect();
+        let guarded = guard_sql(&case.query, dialect, &self.database.catalog, &self.filters);
+        let text = written_out(guarded.ok()?.query());
+        let fences = [" LIMIT -1)", " OFFSET 0)", " LIMIT 18446744073709551615)"];
+        let fence = fences.into_iter().find(|fence| text.contains(fence))?;
+        Some(text.replace(fence, ")"))
+    }
+
+    /// Whether the attack works with this text.
+    async fn is_real(&mut self, text: &str, unguarded: Unguarded) -> bool {
         match unguarded {
             Unguarded::Leaks => {
                 let mut observed = self.attack(text).await;
@@ -140,7 +155,7 @@ impl<'a> Sides<'a> {
             }
             Unguarded::Tells => {
                 let (shared, own) = (self.attack(text).await, self.own.observe(text).await);
-                sorted(&shared.outcome) != sorted(&own.outcome)
+                sorted(&shared.outcome) != sorted(&own.outcome) || shared.warnings != own.warnings
             }
             Unguarded::Changes => {
                 let before = contents(self.database, &mut self.shared).await;
@@ -158,13 +173,37 @@ impl<'a> Sides<'a> {
             self.check_guarded(case, &about, seen).await;
         }
         let name = (fixture.stem.clone(), number);
+        let text = case.naive.as_ref().unwrap_or(&case.query);
         if let Some(unguarded) = case.unguarded
             && !seen.real.contains(&name)
-            && self.is_real(case, unguarded).await
+            && self.is_real(text, unguarded).await
         {
-            seen.real.insert(name);
+            seen.real.insert(name.clone());
+        }
+        if let Some(kind) = case.unfenced
+            && !seen.unfenced.contains(&name)
+            && let Some(text) = self.unfenced(case)
+            && self.is_real(&text, kind).await
+        {
+            seen.unfenced.insert(name);
         }
     }
+}
+
+/// A guarded query with its binds written into it.
+fn written_out(query: &SelectSql) -> String {
+    let mut text = query.text().to_owned();
+    for (index, bind) in query.binds().iter().enumerate().rev() {
+        let Value::Long(value) = bind else { panic!("a tenant of the demo is a number: {bind:?}") };
+        let placeholder = match query.dialect() {
+            Dialect::Sqlite => format!("?{}", index + 1),
+            Dialect::Postgresql => format!("${}", index + 1),
+            Dialect::Mysql => "?".to_owned(),
+            Dialect::Mssql => panic!("no SQL Server runs here"),
+        };
+        text = text.replace(&placeholder, &value.to_string());
+    }
+    text
 }
 
 /// All rows; a table that is gone is no row.
@@ -258,12 +297,23 @@ async fn cases_hold(dialect: Dialect) {
             ));
         }
     }
-    let Seen { guarded, rows, real, amiss } = seen;
+    let unfenced =
+        cases.iter().filter(|(fixture, number)| fixture.cases[*number].unfenced.is_some());
+    for (fixture, number) in unfenced {
+        if !seen.unfenced.contains(&(fixture.stem.clone(), *number)) {
+            let query = &fixture.cases[*number].query;
+            let about = format!("{} on {}", fixture.stem, dialect.name());
+            seen.amiss.push(format!("{about}: nothing was seen without the fence: {query}"));
+        }
+    }
+    let Seen { guarded, rows, real, unfenced, amiss } = seen;
     eprintln!(
-        "bypasses on {}: {} cases, {guarded} guarded queries run, {rows} rows compared, {} attacks work unguarded",
+        "bypasses on {}: {} cases, {guarded} guarded queries run, {rows} rows compared, {} attacks work unguarded, {} \
+         unfenced",
         dialect.name(),
         cases.len(),
-        real.len()
+        real.len(),
+        unfenced.len()
     );
     nothing_amiss(&amiss);
 }

@@ -53,7 +53,7 @@ fn verdict(fixture: &Fixture) -> String {
 
 fn unguarded(fixture: &Fixture) -> String {
     let seen: BTreeSet<Unguarded> =
-        fixture.cases.iter().filter_map(|case| case.unguarded).collect();
+        fixture.cases.iter().flat_map(|case| [case.unguarded, case.unfenced]).flatten().collect();
     let words = seen.into_iter().map(|unguarded| match unguarded {
         Unguarded::Leaks => "leaks",
         Unguarded::Tells => "tells",
@@ -87,7 +87,7 @@ fn table(fixtures: &[Fixture]) -> String {
         fixtures.len(),
         count(|row| !row.shown.is_empty()),
         count(|row| !row.absent.is_empty()),
-        count(|row| row.cases.iter().any(|case| case.unguarded.is_some())),
+        count(|row| row.cases.iter().any(|case| case.unguarded.or(case.unfenced).is_some())),
     );
     text
 }
