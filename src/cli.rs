@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use crate::guard::sql::STACK_BYTES;
 use crate::identity::DatabaseId;
 use crate::policy::Database;
 use output::Failed;
@@ -86,7 +87,7 @@ enum Command {
     /// Answers a question.
     Ask(ask::AskArgs),
     /// Prints what would run for a query; needs no live database.
-    Guard(QueryArgs),
+    Guard(guard::GuardArgs),
     /// Guards a query, runs it and prints its rows as JSON.
     Query(QueryArgs),
 }
@@ -137,7 +138,12 @@ struct QueryArgs {
 pub fn run(cli: Cli) -> ExitCode {
     log_to_stderr(cli.log_format, cli.command.serves());
     let format = cli.command.format();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // As much stack as the guard wants, and as a thread has otherwise.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES + 2 * 1024 * 1024)
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return Failed::from(error).report(format),
     };
@@ -184,7 +190,8 @@ impl Command {
             Self::Check(args) => args.format,
             Self::Functions(args) => args.format,
             Self::Ask(args) => args.caller.format,
-            Self::Guard(args) | Self::Query(args) => args.caller.format,
+            Self::Guard(args) => args.query.caller.format,
+            Self::Query(args) => args.caller.format,
             Self::Demo(_)
             | Self::Serve(_)
             | Self::Pull { .. }

@@ -2,17 +2,28 @@
 
 use std::path::Path;
 
+use clap::Args;
 use serde::Serialize;
 
 use super::{Format, QueryArgs, batch, load, output};
 use crate::audit::Record;
 use crate::guard::mongo::MongoCommand;
-use crate::guard::sql::SelectSql;
+use crate::guard::sql::{Explained, Hazard, SelectSql};
 use crate::http::wire::{self, Bind};
 use crate::policy::settings::EngineKind;
-use crate::service;
+use crate::service::{self, Failure};
 use batch::Work;
 use output::Failed;
+
+#[derive(Args)]
+pub(super) struct GuardArgs {
+    #[command(flatten)]
+    pub(super) query: QueryArgs,
+    /// Also tells, for each relation that the query reads, its filter, whether it is fenced off from the query's own
+    /// expressions, and which of these may fail.
+    #[arg(long, conflicts_with = "batch")]
+    explain: bool,
+}
 
 #[derive(Serialize)]
 struct GuardedLine<'a> {
@@ -22,24 +33,51 @@ struct GuardedLine<'a> {
     readable: &'a str,
     dialect: &'static str,
     policy_version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relations: Option<Vec<Occurrence<'a>>>,
 }
 
-pub(super) async fn run(policies: &Path, args: QueryArgs) -> Result<(), Failed> {
-    let (database, _) = load(policies, &args.caller.database)?;
-    let Some(text) = args.query else {
-        return batch::run(Work::Guard(&database), &args.caller).await;
+/// One occurrence of a relation, explained.
+#[derive(Serialize)]
+struct Occurrence<'a> {
+    relation: String,
+    alias: &'a str,
+    filter: Option<String>,
+    fenced: bool,
+    hazards: Vec<Reason<'a>>,
+}
+
+/// An expression that may fail on a row.
+#[derive(Serialize)]
+struct Reason<'a> {
+    expression: Option<&'a str>,
+    rule: &'static str,
+    over: &'a [String],
+}
+
+pub(super) async fn run(policies: &Path, args: GuardArgs) -> Result<(), Failed> {
+    let GuardArgs { query: QueryArgs { caller, batch: _, query }, explain } = args;
+    let (database, _) = load(policies, &caller.database)?;
+    let Some(text) = query else {
+        return batch::run(Work::Guard(&database), &caller).await;
     };
-    let (tenant, scope) = (args.caller.tenant.as_deref(), args.caller.scope.as_deref());
+    let (tenant, scope) = (caller.tenant.as_deref(), caller.scope.as_deref());
     let principal = service::identify(&database.settings, tenant, scope)?;
     if database.settings.engine == EngineKind::Mongodb {
+        if explain {
+            return Err(Failed::new("unsupported", "a command has no fences to explain"));
+        }
         let command =
             service::guard_only_mongo(&database, &principal, &text, Record::begin("cli"))?;
-        return show(command.query(), database.version(), args.caller.format);
+        return show(command.query(), database.version(), caller.format);
     }
     let query = service::guard_only(&database, &principal, &text, Record::begin("cli"))?;
     let query = query.query();
-    match args.caller.format {
-        Format::Text => output::line(&as_text(query)),
+    let filters = database.predicates_for(&principal).map_err(Failure::from)?;
+    let explained = explain.then(|| query.explain(&database.catalog, &filters));
+    let explained = explained.transpose().map_err(Failure::from)?;
+    match caller.format {
+        Format::Text => output::line(&as_text(query, explained.as_deref())),
         Format::Json => output::json(&GuardedLine {
             outcome: "guarded",
             text: query.text(),
@@ -47,6 +85,8 @@ pub(super) async fn run(policies: &Path, args: QueryArgs) -> Result<(), Failed> 
             readable: query.readable(),
             dialect: query.dialect().name(),
             policy_version: database.version(),
+            relations: explained
+                .map(|explained| explained.into_iter().map(Occurrence::from).collect()),
         }),
     }
 }
@@ -64,26 +104,48 @@ fn show(command: &MongoCommand, policy_version: &str, format: Format) -> Result<
             readable: command.readable(),
             dialect: EngineKind::Mongodb.name(),
             policy_version,
+            relations: None,
         }),
     }
 }
 
-/// The readable form, then what the database is sent, as comments.
-fn as_text(query: &SelectSql) -> String {
-    let mut text = format!("{}\n-- runs as:", query.readable());
-    for line in query.text().lines() {
-        text.push_str("\n--   ");
-        text.push_str(line);
+impl<'a> From<Explained<'a>> for Occurrence<'a> {
+    fn from(explained: Explained<'a>) -> Self {
+        let Explained { relation, alias, filter, fenced, hazards } = explained;
+        let hazards = hazards.into_iter().map(Reason::from).collect();
+        Self { relation: relation.to_string(), alias, filter, fenced, hazards }
     }
+}
+
+impl<'a> From<&'a Hazard> for Reason<'a> {
+    fn from(Hazard { expression, rule, over }: &'a Hazard) -> Self {
+        Self { expression: expression.as_deref(), rule, over }
+    }
+}
+
+/// The readable form, then what the database is sent, as comments, and what it reads.
+fn as_text(query: &SelectSql, explained: Option<&[Explained<'_>]>) -> String {
+    let mut text = format!("{}\n-- runs as:", query.readable());
+    comment(&mut text, query.text());
     if !query.binds().is_empty() {
         text.push_str("\n-- with:");
         for (index, bind) in wire::binds(query.binds()).iter().enumerate() {
             let shown = serde_json::to_string(bind).unwrap_or_default();
-            text.push_str("\n--   ");
-            text.push_str(&(index + 1).to_string());
-            text.push_str(": ");
-            text.push_str(&shown);
+            comment(&mut text, &format!("{}: {shown}", index + 1));
+        }
+    }
+    if let Some(explained) = explained {
+        text.push_str("\n-- reads:");
+        for occurrence in explained {
+            comment(&mut text, &occurrence.to_string());
         }
     }
     text
+}
+
+fn comment(text: &mut String, lines: &str) {
+    for line in lines.lines() {
+        text.push_str("\n--   ");
+        text.push_str(line);
+    }
 }

@@ -3,6 +3,7 @@
 mod admit;
 mod dialect;
 mod emit;
+mod fence;
 mod forms;
 mod functions;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -25,15 +26,20 @@ use crate::catalog::Catalog;
 use crate::predicate::{PredicateSet, Value};
 
 use super::{Guarded, Refusal, RefusalCode};
+use fence::{Hazards, Read};
 use print::Text;
 use rewrite::{Reader, Rewrite};
 use text::Author;
 
 /// The stack that the guard recurses on, in bytes. The deepest tree that the caps let through needs a fraction of it,
 /// also in a debug build; only what is touched is ever committed.
-const STACK_BYTES: usize = 128 * 1024 * 1024;
+///
+/// On a thread that has less to spare each call takes a new stack and gives it back, which costs more than guarding a
+/// short query. A host that guards often gives its threads this much, as `serve` does.
+pub const STACK_BYTES: usize = 128 * 1024 * 1024;
 
 pub use dialect::{Dialect, MSSQL_SESSION, MYSQL_SQL_MODE};
+pub use fence::{Explained, Hazard};
 pub use forms::{CAST_TARGETS, CastTargets, FORMS, Form};
 pub use functions::{LeftOut, Listed, left_out, listed, may_be_added};
 
@@ -44,7 +50,8 @@ pub struct SelectSql {
     text: String,
     binds: Vec<Value>,
     readable: String,
-    fence: Option<&'static str>,
+    reads: Vec<Read>,
+    hazards: Hazards,
 }
 
 impl SelectSql {
@@ -69,9 +76,10 @@ impl SelectSql {
         &self.readable
     }
 
-    /// Why filtered relations are fenced off from the query's own expressions, where they are.
+    /// Why filtered relations are fenced off from the query's own expressions, where some are: the first of the reasons
+    /// that [`SelectSql::explain`] gives.
     pub fn fence(&self) -> Option<&'static str> {
-        self.fence
+        self.hazards.first()
     }
 }
 
@@ -86,7 +94,9 @@ pub fn guard_sql(
     catalog: &Catalog,
     filters: &PredicateSet,
 ) -> Result<Guarded<SelectSql>, Refusal> {
-    stacker::grow(STACK_BYTES, || rewrite(query, dialect, catalog, filters)).map(Guarded)
+    // INVARIANT (no abort): whatever thread this is, the walks have `STACK_BYTES` to themselves.
+    stacker::maybe_grow(STACK_BYTES, STACK_BYTES, || rewrite(query, dialect, catalog, filters))
+        .map(Guarded)
 }
 
 fn rewrite(
@@ -97,16 +107,25 @@ fn rewrite(
 ) -> Result<SelectSql, Refusal> {
     let parsed = text::parse(query, dialect)?;
     let mut resolved = admit::admit(&parsed, dialect, Author::Proposal, &catalog.functions)?;
-    let hazard = resolve::resolve(&mut resolved, dialect, catalog, filters)?;
+    let hazards = resolve::resolve(&mut resolved, dialect, catalog, filters)?;
     let mut readable = resolved.clone();
-    let rewrite =
-        |reader| Rewrite { dialect, catalog, filters, fence: hazard.is_some(), reader, nesting: 0 };
+    let rewrite = |reader| Rewrite {
+        dialect,
+        catalog,
+        filters,
+        hazards: &hazards,
+        reads: Vec::new(),
+        reader,
+        nesting: 0,
+    };
     let mut binds = Vec::new();
-    rewrite(Reader::Engine(&mut binds)).query(&mut resolved)?;
+    let mut for_engine = rewrite(Reader::Engine(&mut binds));
+    for_engine.query(&mut resolved)?;
+    let reads = for_engine.reads;
     rewrite(Reader::People).query(&mut readable)?;
     let (text, binds) = sealed(&resolved, binds, dialect, catalog, filters)?;
     let readable = print::print(&readable, dialect, Some(&catalog.default_schema))?.text;
-    Ok(SelectSql { dialect, text, binds, readable, fence: hazard })
+    Ok(SelectSql { dialect, text, binds, readable, reads, hazards })
 }
 
 /// The text of a rewritten query and its binds, once both of its readings agree that it is this query, and filtered.

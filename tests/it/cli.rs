@@ -246,3 +246,33 @@ async fn the_demo_needs_nothing() {
     let title = "Website relaunch";
     assert!(reply.contains(title) && !log.contains(title), "{log}");
 }
+
+/// What is read, behind which filter, and which expression is to blame for a fence.
+#[tokio::test]
+async fn guard_explains() {
+    let folder = folder().await;
+    let query = "SELECT title FROM (SELECT abs(id) AS n, title FROM tasks) AS d WHERE n > 1";
+    let guard = ["guard", "--database", "acme", "--tenant", "82", "--explain"];
+    let (exit, text, errors) = run(folder.path(), &[&guard[..], &[query]].concat());
+    assert_eq!((exit, errors.as_str()), (0, ""), "{text}");
+    let told = text.split_once("-- reads:\n").unwrap().1;
+    assert_eq!(
+        told,
+        "--   main.tasks AS tasks: filtered by customer_id = 82, fenced off from\n\
+         --     abs(id): the smallest integer has no absolute value (over tasks)\n\
+         --     n: the smallest integer has no absolute value (over d)\n"
+    );
+    let (exit, line, _) = run(folder.path(), &[&guard[..], &["--format", "json", query]].concat());
+    assert_eq!(exit, 0);
+    let told: Json = serde_json::from_str(&line).unwrap();
+    let relation = &told["relations"][0];
+    assert_eq!((&relation["relation"], &relation["fenced"]), (&json!("main.tasks"), &json!(true)));
+    assert_eq!(relation["filter"], "customer_id = 82");
+    assert_eq!(relation["hazards"][0]["expression"], "abs(id)");
+    // Not asked, not told.
+    let (_, line, _) = run(
+        folder.path(),
+        &["guard", "--database", "acme", "--tenant", "82", "--format", "json", query],
+    );
+    assert!(!line.contains("relations"), "{line}");
+}

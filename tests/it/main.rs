@@ -20,6 +20,7 @@ mod emission;
 mod engine;
 mod engines;
 mod exact_postgresql;
+mod explain;
 mod http;
 mod mariadb;
 mod mongo;

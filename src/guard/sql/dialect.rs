@@ -1,5 +1,7 @@
 //! What differs between SQL dialects in spelling.
 
+use std::cmp::Ordering;
+
 use sqlparser::keywords::ALL_KEYWORDS;
 
 use super::tsql;
@@ -204,15 +206,23 @@ impl Dialect {
             c.is_ascii_lowercase() || c == '_' || (keeps_case && c.is_ascii_uppercase())
         };
         let shape = name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit());
-        let upper = name.to_ascii_uppercase();
-        let keyword = ALL_KEYWORDS.binary_search(&upper.as_str()).is_ok();
+        if !shape {
+            return false;
+        }
+        let keyword = ALL_KEYWORDS.binary_search_by(|keyword| in_capitals(keyword, name)).is_ok();
         let reserved = match self {
             Self::Mssql => tsql::is_reserved(name),
             Self::Mysql => MYSQL_RESERVED.binary_search(&name).is_ok() || name.starts_with("utc_"),
             Self::Sqlite | Self::Postgresql => false,
         };
-        shape && !reserved && (!keyword || PLAIN_KEYWORDS.contains(&upper.as_str()))
+        let plain = || PLAIN_KEYWORDS.iter().any(|plain| plain.eq_ignore_ascii_case(name));
+        !reserved && (!keyword || plain())
     }
+}
+
+/// Compares a keyword with a name as if that were written in capitals.
+pub(super) fn in_capitals(keyword: &str, name: &str) -> Ordering {
+    keyword.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_uppercase()))
 }
 
 #[cfg(test)]

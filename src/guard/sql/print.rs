@@ -30,28 +30,47 @@ pub(super) fn print(
     if dialect == Dialect::Mssql {
         tsql::check(query)?;
     }
-    let text = Text { text: String::new(), placeholders: Vec::new() };
-    let mut printer = Printer { dialect, default_schema, text };
+    let mut printer = Printer::new(dialect, default_schema);
     printer.query(query)?;
     Ok(printer.text)
 }
 
 /// Prints an expression alone, as it stands in a query that an engine gets.
 pub(super) fn expression(expr: &Expr, dialect: Dialect) -> Result<Text, Refusal> {
-    let text = Text { text: String::new(), placeholders: Vec::new() };
-    let mut printer = Printer { dialect, default_schema: None, text };
+    let mut printer = Printer::new(dialect, None);
     printer.expr(expr)?;
     Ok(printer.text)
+}
+
+/// An expression of a query that is not rewritten yet, in few words, for people: nested queries are left out.
+pub(super) fn outline(expr: &Expr, dialect: Dialect) -> Option<String> {
+    const MAX_CHARS: usize = 160;
+    let mut printer = Printer { elided: true, ..Printer::new(dialect, None) };
+    printer.expr(expr).ok()?;
+    let text = printer.text.text;
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => Some(format!("{} ..", text.get(..end)?)),
+        None => Some(text),
+    }
 }
 
 struct Printer<'a> {
     dialect: Dialect,
     /// The schema that is left out, for people; an engine gets every relation qualified.
     default_schema: Option<&'a str>,
+    /// Whether nested queries are left out. Such a text is no query.
+    elided: bool,
     text: Text,
 }
 
 type Printed = Result<(), Refusal>;
+
+impl<'a> Printer<'a> {
+    fn new(dialect: Dialect, default_schema: Option<&'a str>) -> Self {
+        let text = Text { text: String::new(), placeholders: Vec::new() };
+        Self { dialect, default_schema, elided: false, text }
+    }
+}
 
 impl Printer<'_> {
     fn push(&mut self, text: &str) {
@@ -205,6 +224,10 @@ impl Printer<'_> {
     }
 
     fn parenthesised(&mut self, query: &Query) -> Printed {
+        if self.elided {
+            self.push("(SELECT ..)");
+            return Ok(());
+        }
         self.push("(");
         self.query(query)?;
         self.push(")");
@@ -433,7 +456,11 @@ impl Printer<'_> {
     }
 
     fn quoted(&mut self, name: &str) {
-        self.push(&self.dialect.quoted(name));
+        if self.dialect.is_plain_name(name) {
+            self.push(name);
+        } else {
+            self.push(&self.dialect.quoted(name));
+        }
     }
 
     fn order_items(&mut self, items: &[OrderItem]) -> Printed {

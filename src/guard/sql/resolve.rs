@@ -8,6 +8,8 @@ mod from;
 mod group;
 
 use super::Dialect;
+use super::fence::{Hazard, Hazards};
+use super::print;
 use super::scope::{self, Binding, CteBinding, Found, Scope, ScopeColumn};
 use super::totality::{Analysis, derived_name};
 use super::tree::{
@@ -24,13 +26,13 @@ const MAX_TABLES: usize = 64;
 /// before twice would double the columns with every line.
 const MAX_COLUMNS: usize = 2_000;
 
-/// Resolves `query` in place. Gives why some expression may fail before the filters are applied, if one may.
+/// Resolves `query` in place. Gives what may fail before the filters are applied.
 pub(super) fn resolve(
     query: &mut Query,
     dialect: Dialect,
     catalog: &Catalog,
     filters: &PredicateSet,
-) -> Result<Option<&'static str>, Refusal> {
+) -> Result<Hazards, Refusal> {
     let mut resolver = Resolver {
         dialect,
         catalog,
@@ -39,14 +41,15 @@ pub(super) fn resolve(
         hidden: 0,
         scopes: Vec::new(),
         nesting: 0,
-        hazard: None,
+        suspects: Vec::new(),
+        hazards: Hazards::default(),
         innermost: None,
         renamed: Vec::new(),
         uses: Vec::new(),
         aggregating: Vec::new(),
     };
     resolver.query(query)?;
-    Ok(resolver.hazard)
+    Ok(resolver.hazards)
 }
 
 struct Resolver<'a> {
@@ -61,7 +64,9 @@ struct Resolver<'a> {
     scopes: Vec<Scope>,
     /// 0 in the outermost query and the arms of its set operations.
     nesting: usize,
-    hazard: Option<&'static str>,
+    /// Expressions that may fail, of the one at hand; whether that matters is seen where it ends.
+    suspects: Vec<Hazard>,
+    hazards: Hazards,
     /// The innermost scope, counted from the outside, of the columns seen since an aggregate began.
     innermost: Option<usize>,
     /// See [`Resolver::renamed`], of the SELECT at hand.
@@ -95,14 +100,27 @@ impl Resolver<'_> {
             Place::Output => self.nesting > 0 || self.dialect == Dialect::Mssql,
             Place::Bound => false,
         };
-        if exposed && self.hazard.is_none() {
-            self.hazard = analysis.fails;
+        let suspects = std::mem::take(&mut self.suspects);
+        if let (true, Some(rule)) = (exposed, analysis.fails) {
+            self.hazards.add(rule, suspects);
         }
+    }
+
+    /// Remembers an expression that may fail, until `note` tells whether it is seen there.
+    fn suspect(&mut self, expr: &Expr, analysis: &Analysis) {
+        let Some(rule) = analysis.fails else { return };
+        let expression = print::outline(expr, self.dialect);
+        let bindings = self.scopes.last().into_iter().flat_map(|scope| &scope.bindings);
+        let names = bindings.filter_map(|binding| binding.name.as_ref());
+        let over = names.map(|name| name.as_str().to_owned()).collect();
+        self.suspects.push(Hazard { expression, rule, over });
     }
 
     fn nested(&mut self, query: &mut Query) -> Resolved<Vec<ScopeColumn>> {
         self.nesting += 1;
+        let suspects = std::mem::take(&mut self.suspects);
         let columns = self.query(query);
+        self.suspects = suspects;
         self.nesting -= 1;
         columns
     }
@@ -210,7 +228,7 @@ impl Resolver<'_> {
         let whole_list = *recursive || matches!(self.dialect, Dialect::Sqlite | Dialect::Mssql);
         if *recursive && self.dialect == Dialect::Mysql {
             // What comes round is fitted to the types of the first arm, with an error or a warning.
-            self.hazard = self.hazard.or(Some("a recursive query may cut its values"));
+            self.hazards.add("a recursive query may cut its values", Vec::new());
         }
         let first = self.ctes.len();
         let forward: Vec<Name> = ctes.iter().map(|cte| cte.name.clone()).collect();
@@ -373,6 +391,7 @@ impl Resolver<'_> {
     fn condition(&mut self, condition: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<()> {
         let analysis = self.expr(condition, aliases, Place::Condition)?;
         let analysis = Analysis { fails: self.dialect.truth_fails(&analysis), ..analysis };
+        self.suspect(condition, &analysis);
         self.note(Place::Condition, &analysis);
         Ok(())
     }

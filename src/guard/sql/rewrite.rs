@@ -5,6 +5,7 @@
 //! the same, because people read it: no join, no column list, and no expression that may fail before the filter.
 
 use super::emit::{Emit, Values, and};
+use super::fence::{Hazards, Read};
 use super::tree::{
     Alias, Arguments, BinaryOp, Body, Distinct, Expr, Factor, FrameBound, FromItem, Function,
     GroupItem, JoinConstraint, Literal, Name, OrderItem, Over, Query, Select, SelectItem, UnaryOp,
@@ -31,8 +32,10 @@ pub(super) struct Rewrite<'a, 'r> {
     pub(super) dialect: Dialect,
     pub(super) catalog: &'a Catalog,
     pub(super) filters: &'a PredicateSet,
-    /// Whether filtered relations are fenced, because some expression may fail on a row.
-    pub(super) fence: bool,
+    /// What may fail on a row: if anything may, filtered relations are fenced.
+    pub(super) hazards: &'a Hazards,
+    /// What was rewritten.
+    pub(super) reads: Vec<Read>,
     pub(super) reader: Reader<'r>,
     /// How many SELECTs surround the one at hand.
     pub(super) nesting: usize,
@@ -117,7 +120,8 @@ impl Rewrite<'_, '_> {
             RowFilter::AllRows => false,
             RowFilter::NoRows | RowFilter::Where(_) => true,
         };
-        let flat = joins.is_empty() && alias.columns.is_empty() && !(filtered && self.fence);
+        let fenced = filtered && self.hazards.any();
+        let flat = joins.is_empty() && alias.columns.is_empty() && !fenced;
         flat.then(|| (relation.clone(), alias.name.clone()))
     }
 
@@ -134,6 +138,7 @@ impl Rewrite<'_, '_> {
             select.items =
                 items.into_iter().flat_map(|item| expand(item, relation, qualifier)).collect();
         }
+        self.read(name, alias, false);
         select.from = vec![FromItem { relation: base(name, alias.clone()), joins: Vec::new() }];
         select.filter = match (condition, select.filter.take()) {
             (Some(condition), Some(filter)) => Some(in_front(condition, filter)),
@@ -197,7 +202,8 @@ impl Rewrite<'_, '_> {
         let relation = catalog.relation(name).ok_or_else(gone)?;
         let inner = Name::new(INNER);
         let filter = self.condition(relation, Some(&inner))?;
-        let fenced = self.fence && filter.is_some();
+        let fenced = self.hazards.any() && filter.is_some();
+        self.read(name, &alias.name, fenced);
         let (mut limit, mut offset) = (None, None);
         if fenced {
             // Each stops its planner from moving conditions below it (rule G1) and drops no row.
@@ -236,6 +242,11 @@ impl Rewrite<'_, '_> {
             fetch_with_ties: None,
         };
         Ok(Factor::Derived { lateral: false, query: Box::new(query), alias: Some(alias.clone()) })
+    }
+
+    fn read(&mut self, relation: &RelationName, alias: &Name, fenced: bool) {
+        let alias = alias.as_str().to_owned();
+        self.reads.push(Read { relation: relation.clone(), alias, fenced });
     }
 
     fn order_items(&mut self, items: &mut [OrderItem]) -> Rewritten {

@@ -126,12 +126,15 @@ fn a_relation_without_rows_is_not_rewritten() {
     let from = vec![FromItem { relation, joins: Vec::new() }];
     let mut tree = select(Expr::Column(vec![Name::new("id")]), from);
     let (catalog, filters, mut binds) = (Catalog::parse(CATALOG).unwrap(), filters(), Vec::new());
-    for fence in [false, true] {
+    let mut fence = Hazards::default();
+    fence.add("it may fail", Vec::new());
+    for hazards in [Hazards::default(), fence] {
         let mut rewrite = Rewrite {
             dialect: Dialect::Sqlite,
             catalog: &catalog,
             filters: &filters,
-            fence,
+            hazards: &hazards,
+            reads: Vec::new(),
             reader: Reader::Engine(&mut binds),
             nesting: 0,
         };

@@ -69,7 +69,7 @@ pub(super) fn verify(
 }
 
 struct Verifier<'a> {
-    tokens: &'a [Token],
+    tokens: &'a [Token<'a>],
     at: usize,
     binds: &'a [Value],
     dialect: Dialect,
@@ -92,7 +92,7 @@ struct From<'a> {
 type Verified<T> = Option<T>;
 
 impl<'a> Verifier<'a> {
-    fn peek(&self) -> Option<&'a Token> {
+    fn peek(&self) -> Option<&'a Token<'a>> {
         self.tokens.get(self.at)
     }
 
@@ -106,14 +106,14 @@ impl<'a> Verifier<'a> {
         found
     }
 
-    fn expect(&mut self, expected: &Token) -> Verified<()> {
+    fn expect(&mut self, expected: &Token<'_>) -> Verified<()> {
         let found = self.peek()? == expected;
         self.at += 1;
         found.then_some(())
     }
 
     fn name(&mut self) -> Verified<&'a str> {
-        let (Token::Word(name) | Token::Quoted(name)) = self.peek()? else { return None };
+        let name = self.peek()?.name()?;
         self.at += 1;
         Some(name)
     }
@@ -341,7 +341,7 @@ impl<'a> Verifier<'a> {
         };
         let Some(expected) = tokens(&printed.text, self.dialect) else { return false };
         let Some(rest) = self.tokens.get(self.at..) else { return false };
-        let same = |found: &[Token]| {
+        let same = |found: &[Token<'_>]| {
             found.len() == expected.len()
                 && found.iter().zip(&expected).all(|pair| match pair {
                     (Token::Bind(found), Token::Bind(wanted)) => {
@@ -352,7 +352,7 @@ impl<'a> Verifier<'a> {
                 })
         };
         let length = expected.len();
-        let ends = |next: Option<&Token>| {
+        let ends = |next: Option<&Token<'_>>| {
             next.is_none_or(|token| *token == Token::Close || token.is_any(&CLAUSES))
         };
         let bare = rest.get(..length).is_some_and(same)
@@ -472,7 +472,7 @@ impl<'a> Verifier<'a> {
 }
 
 /// Whether an OR stands outside of parentheses.
-fn has_or(tokens: &[Token]) -> bool {
+fn has_or(tokens: &[Token<'_>]) -> bool {
     let (mut depth, mut cases) = (0_i32, 0_i32);
     for token in tokens {
         match token {

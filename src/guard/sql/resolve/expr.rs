@@ -36,7 +36,19 @@ impl Resolver<'_> {
         exprs.into_iter().map(|expr| self.part(expr, aliases)).collect()
     }
 
+    /// Analyses an expression, and remembers the innermost ones that may fail.
     fn part(&mut self, expr: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
+        let before = self.suspects.len();
+        let analysis = self.form(expr, aliases)?;
+        if analysis.fails.is_none() {
+            self.suspects.truncate(before);
+        } else if self.suspects.len() <= before {
+            self.suspect(expr, &analysis);
+        }
+        Ok(analysis)
+    }
+
+    fn form(&mut self, expr: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<Analysis> {
         match expr {
             Expr::Column(parts) => self.column(parts, aliases),
             Expr::Literal(value) => Ok(Analysis::total(self.dialect.literal(value))),
@@ -245,7 +257,7 @@ impl Resolver<'_> {
                     }
                 }
             }
-            other => self.part(other, aliases),
+            other => self.form(other, aliases),
         }
     }
 

@@ -102,6 +102,8 @@ impl Resolver<'_> {
             if let [left, right] = sides.as_slice() {
                 let compared = Analysis::total(Kind::Unknown)
                     .or_fails(self.dialect.comparison_fails(left, right));
+                let columns = Expr::Column(vec![name.clone()]);
+                self.suspect(&columns, &compared);
                 self.note(Place::Condition, &compared);
             }
         }

@@ -1,5 +1,6 @@
 //! The names of Transact-SQL: which words are no names, and which names are no names that the guard can compare.
 
+use super::super::dialect::in_capitals;
 use crate::guard::{Refusal, RefusalCode};
 
 /// The reserved words, sorted:
@@ -198,7 +199,7 @@ const RESERVED: [&str; 186] = [
 
 /// Whether the word, without brackets, is not a name. `GO` is one to the server, but not to the tools around it.
 pub(in crate::guard::sql) fn is_reserved(word: &str) -> bool {
-    RESERVED.binary_search(&word.to_ascii_uppercase().as_str()).is_ok()
+    RESERVED.binary_search_by(|reserved| in_capitals(reserved, word)).is_ok()
 }
 
 /// Refuses an identifier that SQL Server or its collations would take for something else than we do.

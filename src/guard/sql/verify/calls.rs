@@ -7,10 +7,9 @@ impl Verifier<'_> {
     pub(super) fn calls(&self) -> Verified<()> {
         for window in self.tokens.windows(4) {
             let [schema, Token::Dot, name, Token::Open] = window else { continue };
-            let (Token::Word(schema) | Token::Quoted(schema)) = schema else { continue };
-            let (Token::Word(name) | Token::Quoted(name)) = name else { continue };
+            let (Some(schema), Some(name)) = (schema.name(), name.name()) else { continue };
             let functions = &self.catalog.functions;
-            if !functions.iter().any(|added| added.schema == *schema && added.name == *name) {
+            if !functions.iter().any(|added| added.schema == schema && added.name == name) {
                 return None;
             }
         }

@@ -3,19 +3,21 @@
 //! It reads only what the printer writes: no comments, no escapes other than doubled quotes. Anything else is `None`,
 //! which the verifier refuses.
 
+use std::borrow::Cow;
+
 use super::super::Dialect;
 
 /// One word of a printed text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token {
+pub(super) enum Token<'t> {
     /// A keyword or a name without quotes, as written.
-    Word(String),
+    Word(&'t str),
     /// A name in quotes, without them.
-    Quoted(String),
+    Quoted(Cow<'t, str>),
     /// A text, without its quotes.
-    Text(String),
+    Text(Cow<'t, str>),
     /// A number, as written.
-    Number(String),
+    Number(&'t str),
     /// A placeholder, by the place of its value among the binds, from 0.
     Bind(usize),
     /// `(`
@@ -30,10 +32,26 @@ pub(super) enum Token {
     Symbol(char),
 }
 
-impl Token {
+impl Token<'_> {
     /// Whether it is this keyword, written in capitals here.
     pub(super) fn is(&self, keyword: &str) -> bool {
         matches!(self, Self::Word(word) if word.eq_ignore_ascii_case(keyword))
+    }
+
+    /// A name as it stands in the catalog, with or without quotes in the text.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Word(name) => Some(name),
+            Self::Quoted(name) => Some(name),
+            Self::Text(_)
+            | Self::Number(_)
+            | Self::Bind(_)
+            | Self::Open
+            | Self::Close
+            | Self::Comma
+            | Self::Dot
+            | Self::Symbol(_) => None,
+        }
     }
 
     /// Whether it is one of these keywords.
@@ -43,9 +61,10 @@ impl Token {
 }
 
 /// Cuts a text; `None` where something in it is not of the printer's.
-pub(super) fn tokens(text: &str, dialect: Dialect) -> Option<Vec<Token>> {
+pub(super) fn tokens(text: &str, dialect: Dialect) -> Option<Vec<Token<'_>>> {
     let mut reader = Reader { rest: text, dialect, binds: 0 };
-    let mut tokens = Vec::new();
+    // About what a word and the space after it take.
+    let mut tokens = Vec::with_capacity(text.len() / 4);
     loop {
         reader.rest = reader.rest.trim_start_matches([' ', '\n']);
         if reader.rest.is_empty() {
@@ -63,7 +82,7 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    fn token(&mut self) -> Option<Token> {
+    fn token(&mut self) -> Option<Token<'t>> {
         let (open, close) = self.dialect.identifier_quotes();
         let mut chars = self.rest.chars();
         let (first, second) = (chars.next()?, chars.next());
@@ -75,7 +94,7 @@ impl<'t> Reader<'t> {
                 self.quoted('\'').map(Token::Text)
             }
             'a'..='z' | 'A'..='Z' | '_' => {
-                Some(Token::Word(self.run(|c| c.is_ascii_alphanumeric() || c == '_')?.to_owned()))
+                self.run(|c| c.is_ascii_alphanumeric() || c == '_').map(Token::Word)
             }
             '0'..='9' => self.number(),
             // Operators of documents: `?`, `@>`, `<@`.
@@ -95,7 +114,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn single(&mut self, token: Token) -> Option<Token> {
+    fn single(&mut self, token: Token<'t>) -> Option<Token<'t>> {
         self.skip(1)?;
         Some(token)
     }
@@ -113,40 +132,46 @@ impl<'t> Reader<'t> {
     }
 
     /// What stands in quotes; the closing one is doubled inside.
-    fn quoted(&mut self, close: char) -> Option<String> {
+    fn quoted(&mut self, close: char) -> Option<Cow<'t, str>> {
         let mut chars = self.rest.char_indices();
-        chars.next();
-        let mut text = String::new();
+        let start = chars.next().map(|(at, c)| at + c.len_utf8())?;
+        let mut doubled = false;
         while let Some((at, c)) = chars.next() {
             if c != close {
-                text.push(c);
                 continue;
             }
             let end = at + c.len_utf8();
             if self.rest.get(end..).is_some_and(|rest| rest.starts_with(close)) {
-                text.push(c);
+                doubled = true;
                 chars.next();
-            } else {
-                self.skip(end)?;
-                return Some(text);
+                continue;
             }
+            let inside = self.rest.get(start..at)?;
+            self.skip(end)?;
+            if !doubled {
+                return Some(Cow::Borrowed(inside));
+            }
+            return Some(Cow::Owned(
+                inside.replace(&format!("{close}{close}"), &close.to_string()),
+            ));
         }
         None
     }
 
-    fn number(&mut self) -> Option<Token> {
-        let mut digits = self.run(|c| c.is_ascii_digit() || c == '.')?.to_owned();
+    fn number(&mut self) -> Option<Token<'t>> {
+        let text = self.rest;
+        self.run(|c| c.is_ascii_digit() || c == '.')?;
         if self.rest.starts_with(['e', 'E']) {
-            digits.push_str(self.skip(1)?);
+            self.skip(1)?;
             if self.rest.starts_with(['+', '-']) {
-                digits.push_str(self.skip(1)?);
+                self.skip(1)?;
             }
-            digits.push_str(self.run(|c| c.is_ascii_digit())?);
+            self.run(|c| c.is_ascii_digit())?;
         }
-        Some(Token::Number(digits))
+        text.get(..text.len().checked_sub(self.rest.len())?).map(Token::Number)
     }
 
-    fn bind(&mut self) -> Option<Token> {
+    fn bind(&mut self) -> Option<Token<'t>> {
         let mark = self.skip(1)?;
         if mark == "@" {
             self.rest = self.rest.strip_prefix('P')?;
@@ -167,16 +192,16 @@ mod tests {
     #[test]
     fn texts_are_cut_as_the_dialect_reads_them() {
         let cut = tokens("SELECT `a``b`, 'it''s', 1.5e-3, ?2 FROM main.t", Dialect::Sqlite);
-        let word = |text: &str| Token::Word(text.to_owned());
+        let word = Token::Word;
         assert_eq!(
             cut.unwrap(),
             [
                 word("SELECT"),
-                Token::Quoted("a`b".to_owned()),
+                Token::Quoted("a`b".into()),
                 Token::Comma,
-                Token::Text("it's".to_owned()),
+                Token::Text("it's".into()),
                 Token::Comma,
-                Token::Number("1.5e-3".to_owned()),
+                Token::Number("1.5e-3"),
                 Token::Comma,
                 Token::Bind(1),
                 word("FROM"),
@@ -186,7 +211,7 @@ mod tests {
             ]
         );
         let cut = tokens("[a]]b] = N'x' AND b = @P1", Dialect::Mssql).unwrap();
-        assert_eq!(cut.first(), Some(&Token::Quoted("a]b".to_owned())));
+        assert_eq!(cut.first(), Some(&Token::Quoted("a]b".into())));
         assert_eq!(cut.last(), Some(&Token::Bind(0)));
         let cut = tokens("a @> b AND c ? 'd' AND e = $1", Dialect::Postgresql).unwrap();
         assert_eq!(cut.get(1), Some(&Token::Symbol('@')));
