@@ -69,7 +69,8 @@ pub struct Column {
     pub declared: String,
     /// Whether it may hold NULL: exactly the optional attributes of the Cedar schema.
     pub nullable: bool,
-    /// A collation under which unequal strings may compare equal; absent where comparison is byte by byte.
+    /// A collation under which unequal strings may compare equal, on PostgreSQL any but the database's own; absent where
+    /// comparison is byte by byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collation: Option<String>,
     /// Whether it holds an array of such values; on MongoDB only.

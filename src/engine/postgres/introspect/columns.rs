@@ -34,7 +34,7 @@ SELECT a.attrelid::int8, a.attname, format_type(a.atttypid, a.atttypmod),
             SELECT FROM pg_constraint AS n
             WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum]
                 AND NOT n.convalidated),
-    CASE WHEN NOT l.collisdeterministic THEN l.collname END,
+    CASE WHEN l.collname <> 'default' THEN l.collname END,
     has_column_privilege(a.attrelid, a.attnum, 'SELECT')
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm')
