@@ -18,12 +18,6 @@ pub(super) struct Values {
 const LITERALS: [&str; 8] =
     ["NULL", "0", "2", "2.5", "'a'", "'%\\'", "'2024-02-29'", "99999999999999999999"];
 
-const MATHEMATICS: [&str; 29] = [
-    "ceil", "ceiling", "floor", "trunc", "mod", "pow", "power", "sqrt", "exp", "ln", "log",
-    "log10", "log2", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "radians", "degrees",
-    "pi", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-];
-
 impl Values {
     pub(super) fn of(dialect: Dialect) -> Self {
         let columns = match dialect {
@@ -46,9 +40,7 @@ impl Values {
             Dialect::Postgresql => &["any_value", "grouping"],
             // Their arguments are no columns.
             Dialect::Mysql => &["date_add", "date_sub", "adddate", "subdate"],
-            // The library that the driver brings is built without them.
-            Dialect::Sqlite => &MATHEMATICS,
-            Dialect::Mssql => &[],
+            Dialect::Sqlite | Dialect::Mssql => &[],
         }
     }
 
