@@ -4,6 +4,9 @@
 //! may leave at any moment (time limit, client gone): the task then stops the server's work, takes back what the query
 //! may have left in the session, and only then gives the permit back, so that abandoned queries cannot pile up.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
