@@ -194,7 +194,7 @@ fn at_work<T>(call: impl Fn() -> T) -> f64 {
     loop {
         drop(black_box(call()));
         calls += 1;
-        let time = processor_time() - start;
+        let time = processor_time().saturating_sub(start);
         if time > Duration::from_millis(250) {
             return time.as_secs_f64() * 1e6 / f64::from(calls);
         }

@@ -79,11 +79,11 @@ fn every_mutant_finds_its_text() {
     let list: toml::Table = toml::from_str(&read("tests/mutants.toml")).unwrap();
     let mutants = list["mutant"].as_array().unwrap();
     assert!(mutants.len() > 120, "the list is short");
-    let lost: Vec<_> = mutants
+    let missing: Vec<_> = mutants
         .iter()
         .map(|mutant| mutant.as_table().unwrap())
         .filter(|mutant| !finds(mutant, &read(mutant["file"].as_str().unwrap())))
         .map(|mutant| mutant["id"].as_str().unwrap())
         .collect();
-    assert!(lost.is_empty(), "tests/mutants.toml: correct `find` of {lost:?}");
+    assert!(missing.is_empty(), "tests/mutants.toml: correct `find` of {missing:?}");
 }

@@ -5,6 +5,7 @@ mod role;
 mod types;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use queries::{InStar, KeyColumn, ListedColumn, Object, ObjectId, ObjectKind, ReferringColumn};
 
@@ -58,7 +59,7 @@ pub(super) async fn read(connection: &mut Connection) -> Result<Introspected, En
     let role = me.into_role(&kept);
     let mut relations: Vec<Relation> = kept.into_iter().map(|(_, relation)| relation).collect();
     give_entity_types(&mut relations);
-    let catalog = Catalog { default_schema, relations, functions: Default::default() };
+    let catalog = Catalog { default_schema, relations, functions: Arc::default() };
     Ok(Introspected { catalog, notes, indexes, role: Some(role) })
 }
 

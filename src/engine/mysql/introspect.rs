@@ -1,6 +1,7 @@
 //! What a database holds, from `information_schema`: a user sees there what it may read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
@@ -77,7 +78,7 @@ async fn look(wire: &mut MySqlConnection, flavour: Flavour) -> Result<Introspect
     let indexes = keys::read(wire, &mut relations, &mut notes).await?;
     give_entity_types(&mut relations);
     let role = privileges::read(wire, &schema, &relations).await?;
-    let catalog = Catalog { default_schema: schema, relations, functions: Default::default() };
+    let catalog = Catalog { default_schema: schema, relations, functions: Arc::default() };
     Ok(Introspected { catalog, notes, indexes, role: Some(role) })
 }
 

@@ -6,6 +6,7 @@ mod keys;
 mod role;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
@@ -149,7 +150,7 @@ async fn look(connection: &mut PgConnection) -> Result<Introspected, sqlx::Error
     give_entity_types(&mut relations);
     let role = role::read(connection, &all, &relations, &partly).await?;
     session::simple(connection, "ROLLBACK".to_owned()).await?;
-    let catalog = Catalog { default_schema, relations, functions: Default::default() };
+    let catalog = Catalog { default_schema, relations, functions: Arc::default() };
     Ok(Introspected { catalog, notes, indexes, role: Some(role) })
 }
 

@@ -1,6 +1,7 @@
 //! What a SQLite database holds, from its own pragmas.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
@@ -71,7 +72,7 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> Result<Introspect
         all.insert(relation.name.clone(), indexes(connection, relation).await?);
     }
     let catalog =
-        Catalog { default_schema: SCHEMA.to_owned(), relations, functions: Default::default() };
+        Catalog { default_schema: SCHEMA.to_owned(), relations, functions: Arc::default() };
     Ok(Introspected { catalog, notes, indexes: all, role: None })
 }
 

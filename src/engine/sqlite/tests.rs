@@ -1,5 +1,6 @@
 //! The engine on raw texts, which only this crate's own tests can hand it.
 
+use std::sync::Arc;
 use std::time::Instant as Clock;
 
 use super::*;
@@ -51,7 +52,7 @@ impl Case {
         let empty = Catalog {
             default_schema: "main".to_owned(),
             relations: Vec::new(),
-            functions: Default::default(),
+            functions: Arc::default(),
         };
         self.sqlite.run(text, &[], &empty).await
     }
@@ -126,7 +127,7 @@ async fn binds_are_typed() {
     let empty = Catalog {
         default_schema: "main".to_owned(),
         relations: Vec::new(),
-        functions: Default::default(),
+        functions: Arc::default(),
     };
     let binds = [
         Value::Long(7),

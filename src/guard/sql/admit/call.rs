@@ -217,17 +217,15 @@ impl Admit {
     /// The refusal of a function that is on no list; an added one may be meant by its name alone.
     fn unknown_function(&self, name: &str) -> Refusal {
         let meant = self.added.iter().find(|added| self.dialect.same_name(&added.name, name));
-        match meant {
-            Some(added) => Refusal::new(
+        if let Some(added) = meant {
+            return Refusal::new(
                 RefusalCode::UnknownFunction,
                 format!("the function `{name}` is called without its schema"),
                 format!("write {}.{}(..)", added.schema, added.name),
-            ),
-            None => {
-                let hint = suggest::function(name, functions::names(self.dialect), self.dialect);
-                Refusal { hint: hint.into(), ..functions::unknown(name) }
-            }
+            );
         }
+        let hint = suggest::function(name, functions::names(self.dialect), self.dialect);
+        Refusal { hint: hint.into(), ..functions::unknown(name) }
     }
 
     fn niladic(&self, name: &str) -> Admitted<Expr> {

@@ -124,15 +124,7 @@ impl Resolver<'_> {
             }
             Expr::Collate { expr, collation: _ } => self.part(expr, aliases),
             Expr::Row(items) => Ok(Analysis::of_parts(Kind::Unknown, &self.parts(items, aliases)?)),
-            Expr::Array(items) => {
-                let parts = self.parts(items, aliases)?;
-                let fails = self.list_fails(&parts);
-                // Arrays of arrays must be of the same dimensions.
-                let arrays = self.dialect == Dialect::Postgresql
-                    && parts.iter().any(postgresql::may_be_array);
-                let arrays = arrays.then_some("its values may be arrays of other dimensions");
-                Ok(Analysis::of_parts(Kind::Unknown, &parts).or_fails(fails).or_fails(arrays))
-            }
+            Expr::Array(items) => self.array(items, aliases),
             Expr::Extract { field: _, expr } => self.extract(expr, aliases),
             // Not of proposals.
             Expr::FoldedEq { .. } => Err(Refusal::unsupported("this operator", "use a comparison")),
@@ -153,6 +145,16 @@ impl Resolver<'_> {
             | Expr::Subquery(_)
             | Expr::Quantified { .. } => self.with_query(expr, aliases),
         }
+    }
+
+    fn array(&mut self, items: &mut [Expr], aliases: &[ScopeColumn]) -> Resolved<Analysis> {
+        let parts = self.parts(items, aliases)?;
+        let fails = self.list_fails(&parts);
+        // Arrays of arrays must be of the same dimensions.
+        let arrays =
+            self.dialect == Dialect::Postgresql && parts.iter().any(postgresql::may_be_array);
+        let arrays = arrays.then_some("its values may be arrays of other dimensions");
+        Ok(Analysis::of_parts(Kind::Unknown, &parts).or_fails(fails).or_fails(arrays))
     }
 
     fn list_fails(&self, parts: &[Analysis]) -> Option<&'static str> {

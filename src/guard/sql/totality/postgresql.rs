@@ -36,11 +36,11 @@ fn is_widened(from: T, to: T) -> bool {
 pub(super) fn joins_fail(kinds: &[Kind]) -> Option<&'static str> {
     let joins = |left: &Kind, right: &Kind| match (left, right) {
         (Kind::Untyped, _) | (_, Kind::Untyped) => true,
-        (Kind::Known(T::Other), _) | (_, Kind::Known(T::Other)) => false,
+        (Kind::Known(T::Other) | Kind::Unknown | Kind::DateText, _)
+        | (_, Kind::Known(T::Other) | Kind::Unknown | Kind::DateText) => false,
         (Kind::Known(left), Kind::Known(right)) => {
             left == right || is_widened(*left, *right) || is_widened(*right, *left)
         }
-        (Kind::Unknown | Kind::DateText, _) | (_, Kind::Unknown | Kind::DateText) => false,
     };
     let all = kinds
         .iter()
