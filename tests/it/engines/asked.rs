@@ -57,4 +57,34 @@ impl Http {
         let code = fields.get("code").map_or("", |code| code.get()).trim_matches('"');
         (status.as_u16(), code.to_owned())
     }
+    /// An added function runs, one that is gone and one that was never added have their codes: of the functions that
+    /// [`added_functions`] adds.
+    pub(crate) async fn asks_added(&self, schema: &str, query: &str, rows: &str) {
+        let (status, fields) = self.query(query).await;
+        assert_eq!(status.as_u16(), 200, "{fields:?}");
+        assert_eq!(fields["rows"].get(), rows);
+        let gone = self.code(&format!("SELECT {schema}.gone(i) AS q FROM n")).await;
+        assert_eq!(gone, (422, "query_failed".to_owned()));
+        let unknown = self.code(&format!("SELECT {schema}.never(i) AS q FROM n")).await;
+        assert_eq!(unknown, (422, "unknown_function".to_owned()));
+    }
+}
+
+/// The lines of a `database.toml` that add a function which the database has, and one that it has no more.
+pub(crate) fn added_functions(schema: &str) -> String {
+    format!(
+        r#"
+rows = 100
+[[functions]]
+name = "{schema}.fiscal_quarter"
+arguments = [1, 2]
+returns = "text"
+total = true
+reason = "reads no table"
+[[functions]]
+name = "{schema}.gone"
+arguments = 1
+reason = "was dropped since"
+"#
+    )
 }
