@@ -3,6 +3,7 @@
 //! A server whose programs are not installed is left out, and the test says so; unless `DIALEKTAI_TEST_REQUIRE` names it.
 
 pub(crate) mod mariadb;
+pub(crate) mod mongodb;
 pub(crate) mod postgresql;
 pub(crate) mod tds;
 
