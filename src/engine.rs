@@ -6,6 +6,7 @@
 pub mod declared;
 mod demo;
 mod inspected;
+mod mongodb;
 mod mssql;
 mod mysql;
 mod pool;
@@ -31,6 +32,8 @@ pub enum Engine {
     Mysql(mysql::Mysql),
     /// SQL Server.
     Mssql(mssql::Mssql),
+    /// MongoDB.
+    Mongodb(Box<mongodb::Mongodb>),
 }
 
 /// One value of an answer.
@@ -167,7 +170,9 @@ impl Engine {
             EngineKind::Postgresql => Ok(Self::Postgres(postgres::Postgres::open(settings)?)),
             EngineKind::Mysql => Ok(Self::Mysql(mysql::Mysql::open(settings)?)),
             EngineKind::Sqlserver => Ok(Self::Mssql(mssql::Mssql::open(settings)?)),
-            kind @ EngineKind::Mongodb => Err(EngineError::Unsupported(kind)),
+            EngineKind::Mongodb => {
+                Ok(Self::Mongodb(Box::new(mongodb::Mongodb::open(settings).await?)))
+            }
         }
     }
 
@@ -184,6 +189,8 @@ impl Engine {
             Self::Postgres(postgres) => postgres.run(select, catalog).await,
             Self::Mysql(mysql) => mysql.run(select, catalog).await,
             Self::Mssql(mssql) => mssql.run(select, catalog).await,
+            // No such query is made for it.
+            Self::Mongodb(_) => Err(EngineError::Failed),
         }
     }
 
@@ -194,6 +201,7 @@ impl Engine {
             Self::Postgres(postgres) => postgres.introspect().await,
             Self::Mysql(mysql) => mysql.introspect().await,
             Self::Mssql(mssql) => mssql.introspect().await,
+            Self::Mongodb(mongodb) => mongodb.introspect().await,
         }
     }
 }
