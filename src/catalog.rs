@@ -79,9 +79,25 @@ pub struct Column {
 }
 
 impl Column {
-    /// The Cedar type that stands for the column in the derived schema; `None` keeps it out of policies.
+    /// The Cedar type that stands for the column in the derived schema; `None` for arrays, and for what is kept out of
+    /// policies.
     pub fn cedar(&self) -> Option<CedarType> {
         if self.array { None } else { self.column_type.cedar() }
+    }
+
+    /// Of an array that is a set in the derived schema, the Cedar type of its elements.
+    pub fn elements(&self) -> Option<CedarType> {
+        if self.array { self.column_type.cedar() } else { None }
+    }
+
+    /// Whether it is a document whose fields are columns.
+    pub fn is_document(&self) -> bool {
+        self.column_type == ColumnType::Document && !self.array
+    }
+
+    /// Whether policies can ask for the column: it is an attribute of the derived schema.
+    pub fn is_attribute(&self) -> bool {
+        self.column_type.cedar().is_some() || self.is_document()
     }
 }
 

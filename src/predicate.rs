@@ -13,9 +13,12 @@
 //! predicate lowered from it is true (or false) in SQL: an atom over NULL is only ever reached behind a failed
 //! `has`, whose own atom [`Predicate::IsNull`] already decides the connective.
 
+mod row;
+
 use std::collections::BTreeMap;
 
 use crate::catalog::{ColumnName, RelationName};
+pub use row::Row;
 
 /// A constant in a filter. It reaches a database as a typed bind, never as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,6 +98,15 @@ pub enum PatternElement {
     AnyRun,
 }
 
+/// Of which elements of an array something is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Quantifier {
+    /// Of at least one; of an empty array it never holds.
+    Some,
+    /// Of each; of an empty array it always holds.
+    Every,
+}
+
 /// A pattern of Cedar's `like`: literal characters and `*`.
 pub type LikePattern = Vec<PatternElement>;
 
@@ -139,6 +151,18 @@ pub enum Predicate {
         /// The pattern.
         pattern: LikePattern,
         /// `true` for `NOT LIKE`.
+        negated: bool,
+    },
+    /// Whether elements of an array are among constants of one type. An array that holds anything but values of the
+    /// column's type is no array of the column's, and the atom is unknown on it.
+    Elements {
+        /// The column, which is an array.
+        column: ColumnName,
+        /// Of which elements it is asked.
+        quantifier: Quantifier,
+        /// The constants: sorted, without duplicates. None at all asks whether there are elements.
+        values: Vec<Value>,
+        /// `true` where it must not hold.
         negated: bool,
     },
     /// Whether a column is NULL: Cedar's `!(resource has c)`, or `resource has c` when negated.
@@ -191,9 +215,6 @@ impl RowFilter {
         }
     }
 }
-
-/// The values of one row that policies can read, by column; a column that is NULL is absent.
-pub type Row = BTreeMap<ColumnName, Value>;
 
 impl Predicate {
     /// Both predicates; nested conjunctions are flattened and an operand is not repeated.
@@ -264,6 +285,14 @@ impl Predicate {
                 Value::String(text) => Some(matches(text, pattern) != *negated),
                 Value::Long(_) | Value::Bool(_) | Value::Datetime(_) => None,
             },
+            Self::Elements { column, quantifier, values, negated } => {
+                let mut elements = row.set(column)?.iter();
+                let holds = match quantifier {
+                    Quantifier::Some => elements.any(|element| values.contains(element)),
+                    Quantifier::Every => elements.all(|element| values.contains(element)),
+                };
+                Some(holds != *negated)
+            }
             Self::IsNull { column, negated } => Some(row.contains_key(column) == *negated),
         }
     }
@@ -371,6 +400,30 @@ mod tests {
         assert_eq!(atom("a", 2).and(atom("b", 1)).evaluate(&row), Some(false));
         assert_eq!(atom("a", 1).or(atom("b", 1)).evaluate(&row), Some(true));
         assert!(!RowFilter::Where(atom("b", 1)).keeps(&row));
+    }
+
+    #[test]
+    fn elements_of_an_empty_array_are_none_and_all() {
+        let mut row = Row::new();
+        let tags = ColumnName::new("tags");
+        let asked = |row: &Row, quantifier, values: &[i64], negated| {
+            let values = values.iter().copied().map(Value::Long).collect();
+            let column = tags.clone();
+            Predicate::Elements { column, quantifier, values, negated }.evaluate(row)
+        };
+        assert_eq!(asked(&row, Quantifier::Every, &[], false), None);
+        row.insert(tags.clone(), Value::Long(1));
+        assert_eq!(asked(&row, Quantifier::Some, &[1], false), None, "a value is no array");
+        let mut row = Row::new();
+        for (elements, some, every) in
+            [(&[][..], false, true), (&[1], true, true), (&[1, 2, 2], true, false)]
+        {
+            row.insert_set(tags.clone(), elements.iter().copied().map(Value::Long));
+            for negated in [false, true] {
+                assert_eq!(asked(&row, Quantifier::Some, &[1], negated), Some(some != negated));
+                assert_eq!(asked(&row, Quantifier::Every, &[1], negated), Some(every != negated));
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ impl Relation {
     pub fn at_path(&self, path: &str) -> Option<&Column> {
         let above = ancestors(path).all(|above| {
             let column = self.column(&ColumnName::new(above));
-            column.is_some_and(|column| column.column_type == ColumnType::Document && !column.array)
+            column.is_some_and(Column::is_document)
         });
         if above { self.column(&ColumnName::new(path)) } else { None }
     }

@@ -94,7 +94,7 @@ impl Comparison<'_> {
 fn changes(engine: EngineKind, listed: &Column, live: &Column) -> Vec<Matter> {
     let mut matters = Vec::new();
     // A column whose type Cedar does not have is no attribute, so no policy can rely on it.
-    let attribute = listed.cedar().is_some();
+    let attribute = listed.is_attribute();
     if listed.column_type != live.column_type {
         matters.push(Matter::ColumnType { listed: listed.column_type, live: live.column_type });
     } else if listed.declared != live.declared {

@@ -3,6 +3,8 @@
 //! Runs once at load, over the policy as it was written, and lists every construct that it refuses. What does not
 //! mention the resource may be anything: partial evaluation folds it to a value or an error.
 
+mod construct;
+
 use std::fmt;
 
 use cedar_policy::pst::{
@@ -11,107 +13,9 @@ use cedar_policy::pst::{
 };
 
 use crate::catalog::{
-    Catalog, CedarType, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation, ancestors,
+    Catalog, CedarType, Column, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation, ancestors,
 };
-
-/// A construct that has no exact filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Construct {
-    /// `+ - *` or unary minus over a column.
-    Arithmetic,
-    /// A function or method of an extension type over a column.
-    ExtensionCall,
-    /// `resource.a.b`.
-    RelatedRow,
-    /// `containsAll`, `containsAny`, `isEmpty`.
-    SetOperation,
-    /// A set of columns as an operand.
-    SetValue,
-    /// A record of columns.
-    Record,
-    /// `hasTag`, `getTag`.
-    Tag,
-    /// `if` as an operand of a comparison.
-    ConditionalOperand,
-    /// A boolean expression as an operand of a comparison.
-    BooleanOperand,
-    /// An entity other than on the right of `resource ==` or `resource in`.
-    EntityLiteral,
-    /// `principal == Principal::".."`.
-    PrincipalId,
-    /// An entity of a relation whose rows have no usable key.
-    KeylessRelation,
-    /// `in` with the resource elsewhere than on its left.
-    Hierarchy,
-    /// `resource` itself, as a value.
-    ResourceValue,
-    /// Two columns of different types in the database.
-    MixedColumns,
-    /// `like` over a UUID.
-    UuidPattern,
-    /// A template's slot.
-    Slot,
-    /// A construct that this version does not know.
-    Unknown,
-}
-
-impl fmt::Display for Construct {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Arithmetic => "does arithmetic on a column",
-            Self::ExtensionCall => "calls a function on a column",
-            Self::RelatedRow => "follows a column to another row",
-            Self::SetOperation => "compares sets that hold a column",
-            Self::SetValue => "uses a set that holds a column as a value",
-            Self::Record => "builds a record from a column",
-            Self::Tag => "reads a tag",
-            Self::ConditionalOperand => "uses `if` as an operand",
-            Self::BooleanOperand => "uses a condition as an operand",
-            Self::EntityLiteral => "names a row outside of `resource ==` and `resource in`",
-            Self::PrincipalId => "names a principal",
-            Self::KeylessRelation => {
-                "names a row of a relation without a primary key of one column that is a NOT NULL integer, text or UUID"
-            }
-            Self::Hierarchy => "asks for the ancestors of something other than `resource`",
-            Self::ResourceValue => "uses `resource` as a value",
-            Self::MixedColumns => "compares columns of different types",
-            Self::UuidPattern => "matches a UUID against a pattern",
-            Self::Slot => "uses a template's slot",
-            Self::Unknown => "is not known to this version",
-        })
-    }
-}
-
-impl Construct {
-    /// What to write instead.
-    pub(super) fn hint(self) -> &'static str {
-        match self {
-            Self::Arithmetic => "move the arithmetic to the side without a column, as a constant",
-            Self::ExtensionCall => "compare the column itself with a constant",
-            Self::RelatedRow => "rules over related rows are not supported yet",
-            Self::SetOperation => "write one `contains` for each column",
-            Self::SetValue | Self::Record => "compare the columns one by one",
-            Self::Tag => "rows have columns and no tags",
-            Self::ConditionalOperand => "put the comparison into both branches of the `if`",
-            Self::BooleanOperand => "join the conditions by `&&`, `||` and `!`",
-            Self::EntityLiteral => {
-                "write `resource == relation::\"key\"` with `resource` on the left"
-            }
-            Self::PrincipalId => {
-                "callers have no id: compare `principal.tenant` or `principal.scope`"
-            }
-            Self::KeylessRelation => "compare a column instead",
-            Self::Hierarchy => "rows have no ancestors: write `resource == relation::\"key\"`",
-            Self::ResourceValue => "name a column of the resource",
-            Self::MixedColumns => "compare columns of one type",
-            Self::UuidPattern => "compare the UUID as a whole, by `==`",
-            Self::Slot => "write the value itself",
-            Self::Unknown => {
-                "write it with `==`, `<`, `like`, `has`, `contains`, `&&`, `||`, `!` and `if`"
-            }
-        }
-    }
-}
+pub use construct::Construct;
 
 /// A construct that was found, as Cedar prints it.
 pub(super) struct Finding {
@@ -222,6 +126,7 @@ impl Check<'_> {
         }
         match expr {
             Expr::UnaryOp { op: UnaryOp::Not, expr } => self.condition(expr),
+            Expr::UnaryOp { op: UnaryOp::IsEmpty, expr: of } if self.is_array(of) => {}
             Expr::BinaryOp { op: BinaryOp::And | BinaryOp::Or, left, right } => {
                 self.condition(left);
                 self.condition(right);
@@ -271,6 +176,15 @@ impl Check<'_> {
             BinaryOp::Eq | BinaryOp::NotEq if is_var(right, &Var::Resource) => self.rows(left),
             BinaryOp::Eq
             | BinaryOp::NotEq
+            | BinaryOp::Contains
+            | BinaryOp::ContainsAny
+            | BinaryOp::ContainsAll
+                if self.is_array(left) || self.is_array(right) =>
+            {
+                self.beside_array(whole, op, left, right);
+            }
+            BinaryOp::Eq
+            | BinaryOp::NotEq
             | BinaryOp::Less
             | BinaryOp::LessEq
             | BinaryOp::Greater
@@ -299,6 +213,23 @@ impl Check<'_> {
         }
     }
 
+    /// An array and a constant. Only an array can contain, where the other side is one.
+    fn beside_array(&mut self, whole: &Expr, op: BinaryOp, left: &Expr, right: &Expr) {
+        let (array, other) = if self.is_array(left) { (left, right) } else { (right, left) };
+        if mentions_resource(other) || (op == BinaryOp::Contains && !self.is_array(left)) {
+            return self.find(whole, Construct::ArrayOperand);
+        }
+        self.operand(array);
+        self.constant(other);
+    }
+
+    /// Whether a relation has an array of values at the path, which is a set.
+    fn is_array(&self, expr: &Expr) -> bool {
+        let Some(path) = column_name(expr) else { return false };
+        let found = self.relations.iter().filter_map(|relation| relation.column(&path));
+        found.into_iter().any(|column| column.elements().is_some())
+    }
+
     /// A side of a comparison: a column, or something that folds to a constant.
     fn operand(&mut self, expr: &Expr) {
         if !mentions_resource(expr) {
@@ -322,10 +253,7 @@ impl Check<'_> {
 
     /// Whether a relation has a document at the path, whose fields are columns.
     fn is_document(&self, path: &str) -> bool {
-        self.relations
-            .iter()
-            .filter_map(|relation| relation.at_path(path))
-            .any(|column| column.column_type == ColumnType::Document && !column.array)
+        self.relations.iter().filter_map(|relation| relation.at_path(path)).any(Column::is_document)
     }
 
     /// The right side of `resource ==` and `resource in`: one row or a set of them.
@@ -381,7 +309,7 @@ impl Check<'_> {
 }
 
 /// The column whose canonical text is the id of a relation's entities: a NOT NULL primary key of one column.
-pub(super) fn key_column(relation: &Relation) -> Option<&crate::catalog::Column> {
+pub(super) fn key_column(relation: &Relation) -> Option<&Column> {
     let [name] = relation.primary_key.as_slice() else { return None };
     let column = relation.column(name)?;
     let usable = match column.cedar() {

@@ -24,6 +24,8 @@
 //! Of what can fail in Cedar, arithmetic, extension functions, tags and related rows are refused over the resource by
 //! the static check, and over anything else they fold. So only [`Expr::ResidualError`] is an error here.
 
+mod sets;
+
 use std::cell::Cell;
 
 use cedar_policy::pst::{BinaryOp, EntityUID, Expr, Literal, PatternElem, UnaryOp, Var};
@@ -69,6 +71,7 @@ impl<'a> Lowering<'a> {
             Expr::Literal(Literal::Bool(value)) => Ok(rows_if(*value == want)),
             Expr::ResidualError => Ok(RowFilter::NoRows),
             Expr::UnaryOp { op: UnaryOp::Not, expr } => self.lower(expr, !want),
+            Expr::UnaryOp { op: UnaryOp::IsEmpty, expr } => self.is_empty(expr, want),
             // `&&` is decided by false and `||` by true; apart from that they are the same.
             Expr::BinaryOp { op: BinaryOp::And, left, right } => {
                 self.connective(left, right, false, want)
@@ -160,6 +163,8 @@ impl<'a> Lowering<'a> {
             // Entity types have no parents in the derived schema, so `in` is equality.
             BinaryOp::In if is_var(left, &Var::Resource) => return self.row(right, want),
             BinaryOp::Contains => return self.contains(left, right, want),
+            BinaryOp::ContainsAny => return self.contains_any(left, right, want),
+            BinaryOp::ContainsAll => return self.contains_all(left, right, want),
             _ => return Err(self.unsupported("an operator that has no exact filter")),
         };
         match op {
@@ -168,6 +173,9 @@ impl<'a> Lowering<'a> {
             }
             CmpOp::Eq | CmpOp::Ne if is_var(right, &Var::Resource) => {
                 self.row(left, want == (op == CmpOp::Eq))
+            }
+            CmpOp::Eq | CmpOp::Ne if self.array(left).or(self.array(right)).is_some() => {
+                self.same_elements(left, right, want == (op == CmpOp::Eq))
             }
             _ => self.compare_terms(&self.term(left)?, op, &self.term(right)?, want),
         }
@@ -264,27 +272,16 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// `left.contains(right)`: one of the set's members equals the operand.
-    fn contains(&self, left: &Expr, right: &Expr, want: bool) -> Result<RowFilter, Unsupported> {
-        let Expr::Set(members) = left else {
-            return Err(self.unsupported("`contains` of something other than a set in the policy"));
-        };
-        let members: Vec<Term<'a>> =
-            members.iter().map(|member| self.term(member)).collect::<Result<_, _>>()?;
-        let operand = self.term(right)?;
-        let constants: Option<Vec<Value>> = members
-            .iter()
-            .map(|member| match member {
-                Term::Constant(value) => Some(value.clone()),
-                Term::Column(_) => None,
-            })
-            .collect();
-        if let (Term::Column(column), Some(values)) = (&operand, constants) {
-            return Ok(membership(column, values, want));
-        }
+    /// One of the members equals the operand.
+    fn equals_one(
+        &self,
+        members: &[Term<'a>],
+        operand: &Term<'a>,
+        want: bool,
+    ) -> Result<RowFilter, Unsupported> {
         let mut filter = rows_if(!want);
-        for member in &members {
-            let equal = self.compare_terms(member, CmpOp::Eq, &operand, want)?;
+        for member in members {
+            let equal = self.compare_terms(member, CmpOp::Eq, operand, want)?;
             filter = if want { filter.or(equal) } else { filter.and(equal) };
         }
         Ok(filter)
@@ -318,10 +315,8 @@ impl<'a> Lowering<'a> {
 
     /// The row is in hand, so a column that is NOT NULL is there, and one that the relation lacks is not.
     fn has(&self, path: &str, want: bool) -> RowFilter {
-        let document =
-            |column: &Column| column.column_type == ColumnType::Document && !column.array;
         match self.column(path) {
-            Some(column) if column.cedar().is_some() || document(column) => {
+            Some(column) if column.is_attribute() => {
                 if column.nullable {
                     let column = column.name.clone();
                     RowFilter::Where(Predicate::IsNull { column, negated: want })

@@ -7,7 +7,7 @@ use cedar_policy::{
     RestrictedExpression, Schema,
 };
 
-use crate::catalog::{Column, ColumnName, ColumnType, Relation, ancestors};
+use crate::catalog::{Column, ColumnName, Relation, ancestors};
 use crate::predicate::{Row, Value};
 
 use super::Rules;
@@ -61,24 +61,28 @@ fn attributes(
     row: &Row,
     inside: &str,
 ) -> Option<HashMap<String, RestrictedExpression>> {
-    let document = |column: &Column| column.column_type == ColumnType::Document && !column.array;
     let mut attributes = HashMap::new();
     for column in &relation.columns {
         let name = column.name.as_str();
-        let above = ancestors(name)
-            .last()
-            .filter(|above| relation.column(&ColumnName::new(*above)).is_some_and(document));
-        let Some(value) = row.get(&column.name) else { continue };
+        let above = ancestors(name).last().filter(|above| {
+            relation.column(&ColumnName::new(*above)).is_some_and(Column::is_document)
+        });
+        if !row.contains_key(&column.name) {
+            continue;
+        }
         let own = match above {
             Some(above) if format!("{above}.") == inside => name.strip_prefix(inside)?,
             None if inside.is_empty() => name,
             Some(_) | None => continue,
         };
-        let value = if document(column) {
+        let value = if column.is_document() {
             let fields = self::attributes(relation, row, &format!("{name}."))?;
             RestrictedExpression::new_record(fields).ok()?
+        } else if column.array {
+            let elements = row.set(&column.name)?.iter().map(constant);
+            RestrictedExpression::new_set(elements.collect::<Option<Vec<_>>>()?)
         } else {
-            constant(value)?
+            constant(row.get(&column.name)?)?
         };
         attributes.insert(own.to_owned(), value);
     }

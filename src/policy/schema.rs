@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use cedar_policy::Schema;
 
 use crate::catalog::{
-    Catalog, CedarType, Column, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation, RelationName,
-    entity_type_for,
+    Catalog, CedarType, Column, ColumnName, PRINCIPAL_TYPE, Relation, RelationName, entity_type_for,
 };
 use crate::identity::TenantIdType;
 
@@ -47,14 +46,18 @@ pub fn cedarschema(settings: &Settings, catalog: &Catalog) -> String {
     text
 }
 
-/// The attribute of a column, under its name in the document that holds it; of a document, a record.
+/// The attribute of a column, under its name in the document that holds it; of a document, a record, and of an array of
+/// values, a set.
 fn declaration(relation: &Relation, column: &Column, name: &str, indent: &str) -> String {
     let optional = if column.nullable { "?" } else { "" };
     let attribute = attribute(&ColumnName::new(name));
     if let Some(cedar) = column.cedar() {
         return format!("{indent}{attribute}{optional}: {},\n", cedar.name());
     }
-    if column.column_type != ColumnType::Document || column.array {
+    if let Some(element) = column.elements() {
+        return format!("{indent}{attribute}{optional}: Set<{}>,\n", element.name());
+    }
+    if !column.is_document() {
         return String::new();
     }
     let inside = format!("{}.", column.name);
@@ -137,7 +140,7 @@ pub fn check_filter_columns(settings: &Settings, catalog: &Catalog) -> Vec<Reaso
                     setting,
                     relation: relation.name.clone(),
                     column: name.clone(),
-                    found: found.column_type.name(),
+                    found: if found.array { "array" } else { found.column_type.name() },
                     ids: ids.clone(),
                 });
             }

@@ -39,6 +39,7 @@ fn without_redundant_guards(predicate: Predicate) -> Predicate {
         | Predicate::CompareColumns { .. }
         | Predicate::In { .. }
         | Predicate::Like { .. }
+        | Predicate::Elements { .. }
         | Predicate::IsNull { .. }) => atom,
     }
 }
@@ -57,7 +58,8 @@ fn rejects_null(predicate: &Predicate, column: &ColumnName) -> bool {
         Predicate::Or(operands) => operands.iter().all(|operand| rejects_null(operand, column)),
         Predicate::Compare { column: of, .. }
         | Predicate::In { column: of, .. }
-        | Predicate::Like { column: of, .. } => of == column,
+        | Predicate::Like { column: of, .. }
+        | Predicate::Elements { column: of, .. } => of == column,
         Predicate::CompareColumns { left, right, .. } => left == column || right == column,
         Predicate::IsNull { column: of, negated } => *negated && of == column,
     }

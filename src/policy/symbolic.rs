@@ -300,7 +300,11 @@ impl Symbolic {
             Predicate::And(operands) => Ok(Predicate::And(all(operands)?)),
             Predicate::Or(operands) => Ok(Predicate::Or(all(operands)?)),
             Predicate::Compare { value, .. } if taken(&value) => Err(TAKEN),
-            Predicate::In { values, .. } if values.iter().any(taken) => Err(TAKEN),
+            Predicate::In { values, .. } | Predicate::Elements { values, .. }
+                if values.iter().any(taken) =>
+            {
+                Err(TAKEN)
+            }
             Predicate::CompareColumns { left, op, right } => {
                 match (self.symbol(&left), self.symbol(&right)) {
                     (None, None) => Ok(Predicate::CompareColumns { left, op, right }),
@@ -312,6 +316,7 @@ impl Symbolic {
             Predicate::Compare { .. }
             | Predicate::In { .. }
             | Predicate::Like { .. }
+            | Predicate::Elements { .. }
             | Predicate::IsNull { .. } => Ok(predicate),
         }
     }

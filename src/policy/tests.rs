@@ -9,7 +9,7 @@ use super::schema::cedarschema;
 use super::*;
 use crate::catalog::ColumnName;
 use crate::identity::TenantId;
-use crate::predicate::{CmpOp, Predicate, RowFilter, Value};
+use crate::predicate::{CmpOp, Predicate, Quantifier, RowFilter, Value};
 
 const SETTINGS: &str = r#"
 engine = "postgresql"

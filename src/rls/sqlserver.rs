@@ -138,6 +138,7 @@ fn reads(predicate: &Predicate, name: &ColumnName) -> bool {
         Predicate::Compare { column, .. }
         | Predicate::In { column, .. }
         | Predicate::Like { column, .. }
+        | Predicate::Elements { column, .. }
         | Predicate::IsNull { column, .. } => column == name,
         Predicate::CompareColumns { left, right, .. } => left == name || right == name,
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::{Database, LoadError, Sources};
-use dialektai::predicate::{CmpOp, PatternElement, Predicate, RowFilter, Value};
+use dialektai::predicate::{CmpOp, PatternElement, Predicate, Quantifier, RowFilter, Value};
 
 fn load(path: &Path) -> Result<Database, LoadError> {
     let sources = Sources {
@@ -97,6 +97,14 @@ fn read(predicate: &Predicate) -> String {
                 })
                 .collect();
             format!("{column} {}like <{pattern}>", not(*negated))
+        }
+        Predicate::Elements { column, quantifier, values, negated } => {
+            let values: Vec<String> = values.iter().map(read_value).collect();
+            let of = match quantifier {
+                Quantifier::Some => "some",
+                Quantifier::Every => "every",
+            };
+            format!("{}{of} of {column} in ({})", not(*negated), values.join(", "))
         }
         Predicate::IsNull { column, negated } => format!("{column} is {}null", not(*negated)),
     }

@@ -7,6 +7,7 @@
 //!   document on the way to it is an array;
 //! * `$ne`, `$nin` and `$not` match what is missing: they stand beside a `$type`, and never around a connective;
 //! * `null` matches what is missing: that is what a missing value is here, too;
+//! * what looks into an array looks at any element: where an array is meant, every element must be of its type;
 //! * a collation calls unequal strings equal: the command carries the simple one wherever strings are compared
 //!   ([`compares_strings`]).
 //!
@@ -21,7 +22,7 @@ use bson::{Binary, Bson, DateTime, Document, Regex, Uuid, doc};
 
 use crate::catalog::{Column, ColumnName, ColumnType, Relation, ancestors};
 use crate::guard::{Refusal, RefusalCode};
-use crate::predicate::{CmpOp, PatternElement, Predicate, Value};
+use crate::predicate::{CmpOp, PatternElement, Predicate, Quantifier, Value};
 
 /// Whether comparing by this predicate is a matter of collation.
 pub(super) fn compares_strings(predicate: &Predicate) -> bool {
@@ -29,7 +30,9 @@ pub(super) fn compares_strings(predicate: &Predicate) -> bool {
     match predicate {
         Predicate::And(operands) | Predicate::Or(operands) => operands.iter().any(compares_strings),
         Predicate::Compare { value, .. } => string(value),
-        Predicate::In { values, .. } => values.iter().any(string),
+        Predicate::In { values, .. } | Predicate::Elements { values, .. } => {
+            values.iter().any(string)
+        }
         Predicate::CompareColumns { .. } | Predicate::Like { .. } => true,
         Predicate::IsNull { .. } => false,
     }
@@ -43,6 +46,7 @@ pub(super) fn compares_columns(predicate: &Predicate) -> bool {
         Predicate::Compare { .. }
         | Predicate::In { .. }
         | Predicate::Like { .. }
+        | Predicate::Elements { .. }
         | Predicate::IsNull { .. } => false,
     }
 }
@@ -119,15 +123,22 @@ fn atoms(
             }
             no_arrays(path).for_each(push);
         }
+        Predicate::Elements { column, quantifier, values, negated } => {
+            let column = known_array(relation, column)?;
+            let values: Vec<Bson> =
+                values.iter().map(|value| literal(column, value)).collect::<Result<_, _>>()?;
+            push(doc! { column.name.as_str(): among(*quantifier, values, *negated) });
+            present(column).into_iter().for_each(push);
+        }
         Predicate::IsNull { column, negated } => {
-            let column = known(relation, column)?;
+            let column = attribute(relation, column)?;
             let path = column.name.as_str();
             if *negated {
-                push(typed(column));
+                present(column).into_iter().for_each(push);
             } else {
                 push(doc! { path: { "$eq": Bson::Null } });
+                no_arrays(path).for_each(push);
             }
-            no_arrays(path).for_each(push);
         }
     }
     Ok(())
@@ -149,9 +160,40 @@ fn no_arrays(path: &str) -> impl Iterator<Item = Document> {
     ancestors(path).chain([path]).map(|path| doc! { path: { "$not": { "$type": "array" } } })
 }
 
+/// Which elements of an array are among the values. On what is no array of the column's this says nothing.
+fn among(quantifier: Quantifier, mut values: Vec<Bson>, negated: bool) -> Document {
+    match (quantifier, negated) {
+        (Quantifier::Some, negated) if values.len() == 1 => {
+            doc! { if negated { "$ne" } else { "$eq" }: values.remove(0) }
+        }
+        (Quantifier::Some, negated) => doc! { if negated { "$nin" } else { "$in" }: values },
+        (Quantifier::Every, false) if values.is_empty() => doc! { "$size": 0 },
+        (Quantifier::Every, false) => doc! { "$not": { "$elemMatch": { "$nin": values } } },
+        (Quantifier::Every, true) => doc! { "$elemMatch": { "$nin": values } },
+    }
+}
+
+/// That a column is there as policies take it: a value of its type, or an array of such values and of nothing else.
+fn present(column: &Column) -> Vec<Document> {
+    let path = column.name.as_str();
+    if !column.array {
+        return std::iter::once(typed(column)).chain(no_arrays(path)).collect();
+    }
+    let other = doc! { "$not": { "$type": type_name(column.column_type) } };
+    let documents = ancestors(path).map(|path| doc! { path: { "$not": { "$type": "array" } } });
+    [doc! { path: { "$type": "array" } }, doc! { path: { "$not": { "$elemMatch": other } } }]
+        .into_iter()
+        .chain(documents)
+        .collect()
+}
+
 /// That a value is there, and of the type that policies take it for.
 fn typed(column: &Column) -> Document {
-    let name = match column.column_type {
+    doc! { column.name.as_str(): { "$type": type_name(column.column_type) } }
+}
+
+fn type_name(column_type: ColumnType) -> &'static str {
+    match column_type {
         ColumnType::Integer | ColumnType::Float | ColumnType::Decimal => "number",
         ColumnType::Boolean => "bool",
         ColumnType::Text => "string",
@@ -161,16 +203,23 @@ fn typed(column: &Column) -> Document {
         ColumnType::Document | ColumnType::Json => "object",
         // Policies do not read such columns.
         ColumnType::Time | ColumnType::Interval | ColumnType::Other => "minKey",
-    };
-    doc! { column.name.as_str(): { "$type": name } }
+    }
 }
 
 // INVARIANT (exact or refused): a predicate over a column that the catalog does not list, or that policies cannot read,
 // is refused.
 fn known<'a>(relation: &'a Relation, name: &ColumnName) -> Result<&'a Column, Refusal> {
-    let column = relation.column(name).filter(|column| {
-        column.cedar().is_some() || (column.column_type == ColumnType::Document && !column.array)
-    });
+    let column = relation.column(name).filter(|column| column.cedar().is_some());
+    column.ok_or_else(|| unknown("a column that the catalog lacks"))
+}
+
+fn known_array<'a>(relation: &'a Relation, name: &ColumnName) -> Result<&'a Column, Refusal> {
+    let column = relation.column(name).filter(|column| column.elements().is_some());
+    column.ok_or_else(|| unknown("an array that the catalog lacks"))
+}
+
+fn attribute<'a>(relation: &'a Relation, name: &ColumnName) -> Result<&'a Column, Refusal> {
+    let column = relation.column(name).filter(|column| column.is_attribute());
     column.ok_or_else(|| unknown("a column that the catalog lacks"))
 }
 
@@ -266,6 +315,20 @@ pub(super) fn readable(
         Predicate::Like { column, pattern, negated: false } => one(column, regex(pattern)?),
         Predicate::Like { column, pattern, negated: true } => {
             one(column, doc! { "$not": regex(pattern)? }.into())
+        }
+        Predicate::Elements { column, quantifier, values, negated } => {
+            let known = known_array(relation, column)?;
+            let mut values: Vec<Bson> =
+                values.iter().map(|value| literal(known, value)).collect::<Result<_, _>>()?;
+            match (quantifier, values.pop()) {
+                (Quantifier::Some, Some(only)) if values.is_empty() && !negated => {
+                    one(column, only)
+                }
+                (_, last) => {
+                    values.extend(last);
+                    one(column, among(*quantifier, values, *negated).into())
+                }
+            }
         }
         Predicate::IsNull { column, negated: false } => one(column, Bson::Null),
         Predicate::IsNull { column, negated: true } => {

@@ -138,6 +138,8 @@ impl Emit<'_, '_> {
                     Dialect::Mssql => mssql::like(self, &column, pattern, *negated),
                 }
             }
+            // No catalog of these engines lists an array.
+            Predicate::Elements { .. } => Err(unknown("a set")),
             Predicate::IsNull { column, negated } => {
                 let expr = Box::new(self.column(&self.known(column)?));
                 Ok(Expr::Is { expr, test: Truth::Null, negated: *negated })

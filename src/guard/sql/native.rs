@@ -99,7 +99,7 @@ fn mentions(predicate: &Predicate, setting: &Setting) -> bool {
         Predicate::Compare { column, value, .. } => {
             column == &setting.column || value == &setting.constant
         }
-        Predicate::In { column, values, .. } => {
+        Predicate::In { column, values, .. } | Predicate::Elements { column, values, .. } => {
             column == &setting.column || values.contains(&setting.constant)
         }
         Predicate::CompareColumns { left, right, .. } => {

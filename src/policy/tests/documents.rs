@@ -26,6 +26,9 @@ columns = [
     { name = "steps", type = "document", nullable = true, array = true },
     { name = "steps.name", type = "text", nullable = false },
     { name = "tags", type = "text", nullable = true, array = true },
+    { name = "readers", type = "integer", nullable = false, array = true },
+    { name = "address.codes", type = "objectid", nullable = true, array = true },
+    { name = "weights", type = "float", nullable = false, array = true },
 ]
 "#;
 
@@ -81,7 +84,6 @@ fn generated_rules_follow_the_path() {
 fn what_is_no_value_is_not_compared() {
     for (condition, expected) in [
         ("resource.org == {id: 82}", "compare the columns one by one"),
-        ("resource has tags", "misspelt"),
         ("resource has steps", "misspelt"),
         ("resource.org.nope == 1", "nope"),
         ("resource has address && resource.address.zip == \"1\"", "has"),
@@ -123,6 +125,7 @@ fn rows_with_documents_are_judged() {
     .into_iter()
     .map(|(column, value)| (ColumnName::new(column), value))
     .collect();
+    row.insert_set(ColumnName::new("readers"), []);
     let judged = |row: &Row| database.is_authorized(&caller, &relation.name, "k", row);
     let RowFilter::Where(predicate) = filter_of(condition) else { panic!() };
     let steps = [("address", Value::Bool(true)), ("address.zip", Value::String("1".to_owned()))];
@@ -133,4 +136,114 @@ fn rows_with_documents_are_judged() {
         assert_eq!(judged(&row), index == 1);
     }
     assert_eq!(predicate.evaluate(&row), Some(true));
+}
+
+fn elements(column: &str, quantifier: Quantifier, values: &[i64], negated: bool) -> RowFilter {
+    let values = values.iter().copied().map(Value::Long).collect();
+    let column = ColumnName::new(column);
+    RowFilter::Where(Predicate::Elements { column, quantifier, values, negated })
+}
+
+#[test]
+fn arrays_of_values_are_sets() {
+    let readers = |values: &[i64], negated| elements("readers", Quantifier::Some, values, negated);
+    let within = |values: &[i64], negated| elements("readers", Quantifier::Every, values, negated);
+    for (condition, expected) in [
+        ("resource.readers.contains(principal.tenant)", readers(&[82], false)),
+        ("!resource.readers.contains(principal.tenant)", readers(&[82], true)),
+        ("resource.readers.containsAny([3, 2, 3])", readers(&[2, 3], false)),
+        ("[3, principal.tenant].containsAny(resource.readers)", readers(&[3, 82], false)),
+        ("!(resource.readers.containsAny([3, 2]))", readers(&[2, 3], true)),
+        ("resource.readers.containsAll([1, 2])", readers(&[1], false).and(readers(&[2], false))),
+        ("!(resource.readers.containsAll([1, 2]))", readers(&[1], true).or(readers(&[2], true))),
+        ("[1, 2].containsAll(resource.readers)", within(&[1, 2], false)),
+        ("![1, 2].containsAll(resource.readers)", within(&[1, 2], true)),
+        ("resource.readers.isEmpty()", within(&[], false)),
+        ("!resource.readers.isEmpty()", within(&[], true)),
+        ("resource.readers == [1]", readers(&[1], false).and(within(&[1], false))),
+        ("[1] != resource.readers", readers(&[1], true).or(within(&[1], true))),
+        ("resource has tags && !(resource has address)", {
+            is_null("tags", true).and(is_null("address", false))
+        }),
+        // No element is a text that is no ObjectId, and every array that is one says so.
+        ("resource has address.codes && !resource.address.codes.contains(\"x\")", {
+            is_null("address", true).and(elements("address.codes", Quantifier::Some, &[], true))
+        }),
+        ("resource has address.codes && resource.address.codes.contains(\"x\")", RowFilter::NoRows),
+    ] {
+        assert_eq!(filter_of(condition), expected, "{condition}");
+    }
+}
+
+#[test]
+fn arrays_are_compared_with_constants_only() {
+    let guarded = "resource has tags && resource has address.zip && ";
+    let constants = "compares an array with something other than constants";
+    for (condition, expected) in [
+        ("resource.tags.contains(resource.address.zip)", constants),
+        ("resource.tags.containsAny([resource.address.zip])", constants),
+        ("resource.tags == resource.tags", constants),
+        ("resource.tags.containsAll(resource.tags)", constants),
+        ("[\"a\"].contains(resource.tags)", "policies/x/a.cedar:1"),
+        ("resource.tags.contains(1)", "policies/x/a.cedar:1"),
+        ("resource.address.zip.contains(\"a\")", "policies/x/a.cedar:1"),
+        ("resource.tags.contains(resource.tags)", "policies/x/a.cedar:1"),
+        ("resource.tags like \"a\"", "policies/x/a.cedar:1"),
+        ("resource.tags.containsAny([])", "policies/x/a.cedar:1"),
+        ("resource has weights", "misspelt"),
+    ] {
+        refused(
+            SETTINGS,
+            CATALOG,
+            &[("a.cedar", &permit(&format!("{guarded}{condition}")))],
+            expected,
+        );
+    }
+    let array = CATALOG.replace(
+        "\"org.id\", type = \"integer\", nullable = false",
+        "\"org.id\", type = \"integer\", nullable = false, array = true",
+    );
+    refused(SETTINGS, &array, &[], "has type `array` in relation `app.projects`");
+}
+
+/// A set is what Cedar makes of the elements: on every array, however often it holds what.
+#[test]
+fn arrays_are_judged_as_sets() {
+    let arrays: [&[i64]; 6] = [&[], &[1], &[1, 1], &[1, 2], &[3], &[1, 2, 3, 3]];
+    for condition in [
+        "resource.readers.contains(1)",
+        "!resource.readers.contains(1)",
+        "resource.readers.containsAny([2, 3])",
+        "!resource.readers.containsAny([2, 3])",
+        "resource.readers.containsAll([1, 2])",
+        "!resource.readers.containsAll([1, 2])",
+        "[1, 2].containsAll(resource.readers)",
+        "![1, 2].containsAll(resource.readers)",
+        "resource.readers.isEmpty()",
+        "!resource.readers.isEmpty()",
+        "resource.readers == [2, 1]",
+        "resource.readers != [2, 1]",
+    ] {
+        let database = load(SETTINGS, CATALOG, &[("a.cedar", &permit(condition))]).unwrap();
+        let caller = principal(Some(TenantId::Integer(82)), None);
+        let relation = &database.catalog.relations[0];
+        let filter = filter_of(condition);
+        let mut kept = 0;
+        for array in arrays {
+            let mut row = Row::new();
+            row.insert(
+                ColumnName::new("_id"),
+                Value::String("507f1f77bcf86cd799439011".to_owned()),
+            );
+            row.insert(ColumnName::new("org"), Value::Bool(true));
+            row.insert(ColumnName::new("org.id"), Value::Long(7));
+            assert!(!database.is_authorized(&caller, &relation.name, "k", &row), "no array");
+            assert!(!filter.keeps(&row), "no array");
+            row.insert_set(ColumnName::new("readers"), array.iter().copied().map(Value::Long));
+            let judged = database.is_authorized(&caller, &relation.name, "k", &row);
+            assert_eq!(filter.keeps(&row), judged, "{condition} on {array:?}");
+            kept += usize::from(judged);
+        }
+        assert!(kept > 0 && kept < arrays.len(), "{condition} keeps {kept}");
+    }
 }

@@ -19,6 +19,8 @@ columns = [
     { name = "o", type = "objectid", nullable = true },
     { name = "t", type = "timestamptz", nullable = true },
     { name = "tags", type = "text", nullable = true, array = true },
+    { name = "n", type = "integer", nullable = true, array = true },
+    { name = "d.n", type = "integer", nullable = true, array = true },
 ]
 "#;
 
@@ -97,11 +99,33 @@ fn operator_matches(document: &Bson, path: &str, op: &str, operand: &Bson) -> bo
             "array" => matches!(value, Bson::Array(_)),
             _ => panic!("{name}"),
         }),
+        // Elements are looked at one by one, and as they are.
+        ("$elemMatch", Bson::Document(inner)) => found.iter().flatten().any(|value| {
+            value.as_array().is_some_and(|elements| {
+                elements.iter().any(|element| element_matches(element, inner))
+            })
+        }),
+        ("$size", Bson::Int32(size)) => any(&|value| {
+            value.as_array().is_some_and(|elements| Ok(elements.len()) == usize::try_from(*size))
+        }),
         ("$not", Bson::Document(inner)) => !inner
             .iter()
             .all(|(op, operand)| operator_matches(document, &path.join("."), op, operand)),
         (op, operand) => any(&|value| compares(op, value, operand)),
     }
+}
+
+fn element_matches(element: &Bson, operators: &Document) -> bool {
+    operators.iter().all(|(op, operand)| match (op.as_str(), operand) {
+        ("$not", Bson::Document(inner)) => !element_matches(element, inner),
+        ("$nin", Bson::Array(items)) => !items.iter().any(|item| compares("$eq", element, item)),
+        ("$type", Bson::String(name)) => match name.as_str() {
+            "number" => number(element).is_some(),
+            "string" => matches!(element, Bson::String(_)),
+            _ => panic!("{name}"),
+        },
+        _ => panic!("{op}"),
+    })
 }
 
 fn matches(condition: &Document, document: &Bson) -> bool {
@@ -210,6 +234,77 @@ fn atoms_on_nested_fields_follow_the_law() {
     }
 }
 
+/// Values for an array of numbers, and what a row has for them.
+fn arrays() -> Vec<(Option<Bson>, Result<Option<Vec<i64>>, ()>)> {
+    let numbers = |numbers: &[i32]| Some(Bson::from(numbers.to_vec()));
+    let with = |other: Bson| Some(Bson::Array(vec![Bson::Int32(5), other]));
+    vec![
+        (None, Ok(None)),
+        (Some(Bson::Null), Ok(None)),
+        (numbers(&[]), Ok(Some(vec![]))),
+        (numbers(&[5]), Ok(Some(vec![5]))),
+        (numbers(&[5, 5, 7]), Ok(Some(vec![5, 7]))),
+        (numbers(&[8]), Ok(Some(vec![8]))),
+        (numbers(&[5, 8, 5]), Ok(Some(vec![5, 8]))),
+        (with(Bson::Double(7.0)), Ok(Some(vec![5, 7]))),
+        (Some(Bson::Int32(5)), Err(())),
+        (Some(Bson::String("5".into())), Err(())),
+        (Some(doc! { "0": 5 }.into()), Err(())),
+        (with(Bson::Null), Err(())),
+        (with(Bson::String("5".into())), Err(())),
+        (with(doc! { "n": 5 }.into()), Err(())),
+        (with(vec![Bson::Int32(5)].into()), Err(())),
+        (Some(Bson::Array(vec![vec![Bson::Int32(5)].into()])), Err(())),
+        (Some(Bson::Array(vec![Bson::Null])), Err(())),
+    ]
+}
+
+#[test]
+fn atoms_on_arrays_follow_the_law() {
+    for (value, meaning) in arrays() {
+        for column in ["n", "d.n"] {
+            let inner: Document =
+                value.clone().map(|value| ("n".to_owned(), value)).into_iter().collect();
+            let document = if column == "n" {
+                inner
+            } else {
+                doc! { "d": inner }
+            };
+            let row = meaning.clone().map(|elements| {
+                let mut row = Row::new();
+                if let Some(elements) = elements {
+                    row.insert_set(name(column), elements.into_iter().map(Value::Long));
+                }
+                row
+            });
+            let mut predicates = Vec::new();
+            for negated in [false, true] {
+                predicates.push(Predicate::IsNull { column: name(column), negated });
+                for quantifier in [Quantifier::Some, Quantifier::Every] {
+                    for values in [&[][..], &[5], &[5, 7], &[9]] {
+                        let values = values.iter().copied().map(Value::Long).collect();
+                        let column = name(column);
+                        predicates.push(Predicate::Elements {
+                            column,
+                            quantifier,
+                            values,
+                            negated,
+                        });
+                    }
+                }
+            }
+            for predicate in predicates {
+                check(&predicate, &document, row.as_ref());
+                // A document that is there twice is not there.
+                if let Some(inner) = document.get("d") {
+                    check(&predicate, &doc! { "d": [inner.clone()] }, Err(&()));
+                    check(&predicate, &doc! { "d": [inner.clone(), {}] }, Err(&()));
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn columns_are_compared_where_both_are_there() {
     for (left, left_means) in values() {
@@ -272,5 +367,11 @@ fn strings_ask_for_the_simple_collation() {
     let compare = |value| Predicate::Compare { column: name("s"), op: CmpOp::Eq, value };
     assert!(compares_strings(&compare(Value::String("acme".into()))));
     assert!(!compares_strings(&compare(Value::Long(1))));
+    let holds = |values| {
+        let (column, quantifier) = (name("tags"), Quantifier::Every);
+        Predicate::Elements { column, quantifier, values, negated: false }
+    };
+    assert!(compares_strings(&holds(vec![Value::String("x".into())])));
+    assert!(!compares_strings(&holds(Vec::new())));
     assert!(compares_strings(&compare(Value::Long(1)).or(compare(Value::String("x".into())))));
 }

@@ -1,0 +1,63 @@
+//! One row as policies see it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Value;
+use crate::catalog::ColumnName;
+
+/// The values of one row that policies can read, by column; a column that is NULL is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    values: BTreeMap<ColumnName, Value>,
+    /// The elements of arrays, in which neither order nor number matters.
+    sets: BTreeMap<ColumnName, BTreeSet<Value>>,
+}
+
+impl Row {
+    /// A row in which every column is NULL.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives a column a value.
+    pub fn insert(&mut self, column: ColumnName, value: Value) {
+        self.values.insert(column, value);
+    }
+
+    /// Gives an array its elements.
+    pub fn insert_set(&mut self, column: ColumnName, elements: impl IntoIterator<Item = Value>) {
+        self.sets.insert(column, elements.into_iter().collect());
+    }
+
+    /// The value of a column that is no array.
+    pub fn get(&self, column: &ColumnName) -> Option<&Value> {
+        self.values.get(column)
+    }
+
+    /// The elements of an array.
+    pub fn set(&self, column: &ColumnName) -> Option<&BTreeSet<Value>> {
+        self.sets.get(column)
+    }
+
+    /// Whether a column is there: it is not NULL.
+    pub fn contains_key(&self, column: &ColumnName) -> bool {
+        self.values.contains_key(column) || self.sets.contains_key(column)
+    }
+
+    /// The columns that are there.
+    pub fn keys(&self) -> impl Iterator<Item = &ColumnName> {
+        self.values.keys().chain(self.sets.keys())
+    }
+}
+
+impl FromIterator<(ColumnName, Value)> for Row {
+    fn from_iter<I: IntoIterator<Item = (ColumnName, Value)>>(values: I) -> Self {
+        Self { values: values.into_iter().collect(), sets: BTreeMap::new() }
+    }
+}
+
+impl<const N: usize> From<[(ColumnName, Value); N]> for Row {
+    fn from(values: [(ColumnName, Value); N]) -> Self {
+        values.into_iter().collect()
+    }
+}
