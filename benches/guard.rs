@@ -11,6 +11,8 @@
     reason = "a benchmark is run by hand"
 )]
 
+#[path = "guard/clock.rs"]
+mod clock;
 #[path = "../tests/it/rewrite/database.rs"]
 mod database;
 #[path = "guard/plot.rs"]
@@ -20,10 +22,7 @@ mod queries;
 #[path = "guard/shapes.rs"]
 mod shapes;
 
-use std::hint::black_box;
 use std::path::Path;
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 
 use dialektai::guard::sql::{Dialect, STACK_BYTES, guard_sql};
 use dialektai::identity::{Principal, TenantId};
@@ -31,6 +30,7 @@ use dialektai::policy::Database;
 use sqlparser::dialect::{MsSqlDialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 
+use clock::{at_work, least_and_median, timed};
 use database::database;
 use plot::Line;
 use shapes::{SHAPES, Shape};
@@ -88,21 +88,6 @@ fn parse_and_print(query: &str, dialect: Dialect) -> String {
     };
     let statements = Parser::parse_sql(grammar, query).unwrap();
     statements.first().unwrap().to_string()
-}
-
-/// Microseconds of one call.
-fn timed<T>(call: impl FnOnce() -> T) -> f64 {
-    let start = Instant::now();
-    let result = black_box(call());
-    let time = start.elapsed().as_secs_f64() * 1e6;
-    drop(result);
-    time
-}
-
-/// The least, which is what a call costs when nothing comes between, and the median.
-fn least_and_median(times: &mut [f64]) -> (f64, f64) {
-    times.sort_by(f64::total_cmp);
-    (times[0], times[times.len() / 2])
 }
 
 /// Queries as models write them. Medians in brackets.
@@ -185,28 +170,6 @@ fn fixtures(databases: &[(Dialect, Database)]) {
         );
     }
     println!("slowest: {} with {:.0}\n", slowest.1, slowest.0);
-}
-
-/// Microseconds of processor time of one call, over many: what else the machine does is not counted.
-fn at_work<T>(call: impl Fn() -> T) -> f64 {
-    let start = processor_time();
-    let mut calls = 0;
-    loop {
-        drop(black_box(call()));
-        calls += 1;
-        let time = processor_time().saturating_sub(start);
-        if time > Duration::from_millis(250) {
-            return time.as_secs_f64() * 1e6 / f64::from(calls);
-        }
-    }
-}
-
-/// The time that this thread was at work, as Linux counts it; the clock's elsewhere.
-fn processor_time() -> Duration {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = schedule.and_then(|text| text.split(' ').next()?.parse().ok());
-    nanoseconds.map_or_else(|| START.elapsed(), Duration::from_nanos)
 }
 
 /// The cost of a shape at each of its sizes: bytes of the query, and microseconds.

@@ -1,5 +1,7 @@
 //! `dialektai functions`: what a query may be made of. Needs no live database.
 
+mod mongo;
+
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
@@ -10,6 +12,7 @@ use super::{Format, load};
 use crate::catalog::AddedFunction;
 use crate::guard::sql::{CAST_TARGETS, Dialect, FORMS, LeftOut, Listed, left_out, listed};
 use crate::identity::DatabaseId;
+use crate::policy::settings::EngineKind;
 use crate::service;
 
 #[derive(Args)]
@@ -31,6 +34,13 @@ enum DialectName {
     Postgresql,
     Mysql,
     Sqlserver,
+    Mongodb,
+}
+
+/// Whose lists are asked for.
+enum Lists {
+    Sql(Dialect, Vec<AddedFunction>),
+    Mongo,
 }
 
 /// `--format json`: one document, always every key.
@@ -82,30 +92,40 @@ struct LeftOutEntry {
 
 pub(super) fn run(policies: &Path, args: FunctionsArgs) -> Result<(), Failed> {
     let FunctionsArgs { dialect, database, format } = args;
-    let (dialect, added) = match (dialect, database) {
-        (Some(name), _) => (name.dialect(), Vec::new()),
+    let lists = match (dialect, database) {
+        (Some(name), _) => name.lists(),
         (None, Some(id)) => {
             let (database, _) = load(policies, &id)?;
-            let dialect = service::dialect(database.settings.engine)
-                .map_err(|error| Failed::new(error.code(), error.to_string()))?;
-            (dialect, database.settings.functions)
+            if database.settings.engine == EngineKind::Mongodb {
+                Lists::Mongo
+            } else {
+                let dialect = service::dialect(database.settings.engine)
+                    .map_err(|error| Failed::new(error.code(), error.to_string()))?;
+                Lists::Sql(dialect, database.settings.functions)
+            }
         }
         (None, None) => return Err(Failed::new("no_dialect", "name a dialect or a database")),
     };
-    match format {
-        Format::Text => output::line(as_text(dialect, &added).trim_end()),
-        Format::Json => output::json(&Document::of(dialect, &added)),
+    match (format, lists) {
+        (Format::Text, Lists::Sql(dialect, added)) => {
+            output::line(as_text(dialect, &added).trim_end())
+        }
+        (Format::Json, Lists::Sql(dialect, added)) => output::json(&Document::of(dialect, &added)),
+        (Format::Text, Lists::Mongo) => output::line(mongo::as_text().trim_end()),
+        (Format::Json, Lists::Mongo) => output::json(&mongo::document()),
     }
 }
 
 impl DialectName {
-    fn dialect(self) -> Dialect {
-        match self {
+    fn lists(self) -> Lists {
+        let dialect = match self {
             Self::Sqlite => Dialect::Sqlite,
             Self::Postgresql => Dialect::Postgresql,
             Self::Mysql => Dialect::Mysql,
             Self::Sqlserver => Dialect::Mssql,
-        }
+            Self::Mongodb => return Lists::Mongo,
+        };
+        Lists::Sql(dialect, Vec::new())
     }
 }
 

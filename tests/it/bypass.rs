@@ -6,6 +6,8 @@
 
 mod fixture;
 mod live;
+mod live_mongodb;
+mod mongodb;
 mod table;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,8 @@
 //! The MongoDB guard: what it makes of each fixture, pinned, and what no fixture can hold.
 
+mod lists;
+pub(crate) mod useful;
+
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -28,7 +31,7 @@ fn guard(query: &str, principal: &Principal) -> Result<Guarded<MongoCommand>, Re
     guard_mongo(query, &database.catalog, &filters)
 }
 
-fn describe(command: &MongoCommand) -> String {
+pub(crate) fn describe(command: &MongoCommand) -> String {
     let fence = command.fence().map_or(String::new(), |why| format!("\n\nfenced: {why}"));
     let json: serde_json::Value = serde_json::from_str(command.text()).unwrap();
     let json = serde_json::to_string_pretty(&json).unwrap();

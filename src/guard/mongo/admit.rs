@@ -8,6 +8,7 @@ mod joins;
 mod query;
 mod regex;
 mod stages;
+mod windows;
 
 use bson::{Bson, Document};
 
@@ -97,6 +98,7 @@ pub(super) fn admit(
                 && !is_plain(projection, relation)
             {
                 documents = true;
+                no_slices(projection)?;
                 admit.project(projection, &mut shape.clone())?;
             }
         }
@@ -136,6 +138,24 @@ pub(super) fn is_plain(projection: &Document, relation: &Relation) -> bool {
             let dropped = key == "_id" && is_flag(value) == Some(false);
             dropped || (chosen(value) && listed && shape.find(key) == Ok(Found::Value))
         })
+}
+
+/// `{ field: { $slice: 5 } }` is a language of `find`'s own, and another one in the pipeline that it would become.
+fn no_slices(projection: &Document) -> Result<(), Refusal> {
+    let number = |value: &Bson| matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
+    let sliced = |value: &Bson| {
+        let slice = value.as_document().and_then(|value| value.get("$slice"));
+        slice.is_some_and(|slice| {
+            number(slice) || slice.as_array().is_some_and(|of| of.first().is_some_and(number))
+        })
+    };
+    match projection.iter().find(|(_, value)| sliced(value)) {
+        None => Ok(()),
+        Some((path, _)) => Err(Refusal::unsupported(
+            "`$slice` of a number in a projection",
+            format!("write `{{ $slice: ['${path}', 5] }}`"),
+        )),
+    }
 }
 
 /// What `1`, `0`, `true` and `false` say in a projection.

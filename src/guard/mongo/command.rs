@@ -80,9 +80,12 @@ fn call(method: &str, args: Vec<Bson>, chain: Vec<(String, Vec<Bson>)>) -> Resul
             Body::Find(Find { filter, projection, limit, one, ..Find::default() })
         }
         ("aggregate", None) => {
-            if second.is_some_and(|options| options != Bson::Document(Document::new())) {
-                return Err(Refusal::unsupported("options of `aggregate`", "leave them out"));
+            let options = document(second, method)?;
+            // A second one would take the place of the first.
+            if options.contains_key("pipeline") {
+                return Err(malformed(method));
             }
+            Given::default().all(names::AGGREGATE, options)?;
             Body::Aggregate(pipeline(first.unwrap_or(Bson::Array(Vec::new())))?)
         }
         ("countDocuments" | "count" | "estimatedDocumentCount", None) if second.is_none() => {
@@ -114,7 +117,8 @@ fn chained(mut body: Body, (method, args): (String, Vec<Bson>)) -> Result<Body, 
     let shown = || format!("`.{method}`");
     let twice = || Refusal::unsupported(format!("{} twice", shown()), "call it once");
     match (&mut body, method.as_str(), args.as_slice()) {
-        (Body::Find(_) | Body::Aggregate(_), "toArray" | "pretty", []) => {}
+        (Body::Find(_) | Body::Aggregate(_), "toArray" | "pretty" | "allowDiskUse", [])
+        | (Body::Find(_) | Body::Aggregate(_), "batchSize", [Bson::Int32(_)]) => {}
         (Body::Find(find), "sort", [Bson::Document(sort)]) => {
             if find.sort.replace(sort.clone()).is_some() {
                 return Err(twice());
@@ -173,21 +177,7 @@ fn json(command: Document) -> Result<Request, Refusal> {
         ));
     };
     let mut given = Given::default();
-    for (field, value) in fields {
-        match names::find(table, &field) {
-            Some(Name { verdict: Ok(kind), .. }) => given.keep(*kind, &field, value)?,
-            Some(Name { verdict: Err(why), .. }) => {
-                return Err(Refusal::new(
-                    RefusalCode::Unsupported,
-                    format!("the field `{field}` is not supported, {why}"),
-                    "leave it out",
-                ));
-            }
-            None => {
-                return Err(Refusal::unsupported(format!("the field `{field}`"), "leave it out"));
-            }
-        }
-    }
+    given.all(table, fields)?;
     let Given { filter, projection, sort, skip, limit, pipeline, key } = given;
     let filter = filter.unwrap_or_default();
     let body = match name.as_str() {
@@ -212,6 +202,33 @@ struct Given {
 }
 
 impl Given {
+    /// Keeps every field of a command, or none where one is not let through.
+    fn all(
+        &mut self,
+        table: &'static [Name<Field>],
+        fields: impl IntoIterator<Item = (String, Bson)>,
+    ) -> Result<(), Refusal> {
+        for (field, value) in fields {
+            match names::find(table, &field) {
+                Some(Name { verdict: Ok(kind), .. }) => self.keep(*kind, &field, value)?,
+                Some(Name { verdict: Err(reason), .. }) => {
+                    return Err(Refusal::new(
+                        RefusalCode::Unsupported,
+                        format!("the field `{field}` is not supported, {}", reason.why),
+                        "leave it out",
+                    ));
+                }
+                None => {
+                    return Err(Refusal::unsupported(
+                        format!("the field `{field}`"),
+                        "leave it out",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn keep(&mut self, kind: Field, field: &str, value: Bson) -> Result<(), Refusal> {
         match kind {
             Field::Filter => self.filter = Some(document(Some(value), field)?),

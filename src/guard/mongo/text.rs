@@ -106,7 +106,7 @@ fn shell(values: &mut Values<'_>) -> Result<Written, Refusal> {
             path.push(name);
             continue;
         }
-        if path.is_empty() && name == "getCollection" {
+        if path.is_empty() && ["getCollection", "collection"].contains(&name.as_str()) {
             path.push(values.text()?);
             values.expect(&Word::Close(')'), "`)`")?;
             continue;

@@ -5,13 +5,16 @@
 //! columns. What the filter is, is asked of `emit`, whose rows the oracles compare. It looks for stages everywhere, also
 //! where none should be: in an expression a key like `$lookup` has no business, and is a disagreement.
 
+mod columns;
+
 use bson::raw::{RawArray, RawBsonRef, RawDocument};
 use bson::{Bson, Document};
 
 use super::emit;
-use crate::catalog::{Catalog, ColumnType, Relation, RelationName};
+use crate::catalog::{Catalog, Relation, RelationName};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{PredicateSet, RowFilter};
+use columns::{chosen, cut_to_columns, exactly, listed, listed_paths};
 
 /// The fields that commands may have; the first names the command.
 const FIELDS: [(&str, &[&str]); 4] = [
@@ -22,7 +25,7 @@ const FIELDS: [(&str, &[&str]); 4] = [
 ];
 
 /// The stages that read nothing but what came before them.
-const STAGES: [&str; 15] = [
+const STAGES: [&str; 20] = [
     "$match",
     "$project",
     "$addFields",
@@ -38,6 +41,23 @@ const STAGES: [&str; 15] = [
     "$bucket",
     "$replaceRoot",
     "$replaceWith",
+    "$redact",
+    "$bucketAuto",
+    "$setWindowFields",
+    "$fill",
+    "$densify",
+];
+
+/// The fields of `$geoNear`.
+const NEAR: [&str; 8] = [
+    "near",
+    "key",
+    "distanceField",
+    "query",
+    "spherical",
+    "maxDistance",
+    "minDistance",
+    "distanceMultiplier",
 ];
 
 /// Keys that nothing may have anywhere, but in the place where a stage is expected.
@@ -180,6 +200,7 @@ impl<'a> Verifier<'a> {
         let mut projection = None;
         if name == "$geoNear" {
             let near = value.as_document()?;
+            only(near, &NEAR)?;
             match near.get("query").ok()? {
                 Some(query) => self.filtered(query.as_document()?, relation)?,
                 None => filter.is_none().then_some(())?,
@@ -239,8 +260,12 @@ impl<'a> Verifier<'a> {
                     self.walked(fields)?;
                     let (next, cut) = stages.next()?;
                     (next == "$addFields").then_some(())?;
-                    cut_to_columns(cut.as_document()?, fields.get_str("as").ok()?)?;
-                    inert(cut)?;
+                    let relation = self.relation(fields.get_str("from").ok()?)?;
+                    let depth = fields.get("depthField").ok()?.map(|name| name.as_str());
+                    is(
+                        cut,
+                        &cut_to_columns(fields.get_str("as").ok()?, relation, depth.flatten()),
+                    )?;
                 }
                 "$facet" => {
                     for branch in value.as_document()? {
@@ -295,84 +320,6 @@ impl<'a> Verifier<'a> {
             None => self.filter(relation)?.is_none().then_some(()),
         }
     }
-}
-
-/// Whether a path leads to something that may be seen whole. Positions in arrays are no names.
-fn listed(path: &str, relation: &Relation) -> Verified<()> {
-    let digits = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
-    let names = path.split('.').enumerate().filter(|(at, name)| *at == 0 || !digits(name));
-    let path = names.map(|(_, name)| name).collect::<Vec<_>>().join(".");
-    let seen = relation.columns.iter().any(|column| {
-        let name = column.name.as_str();
-        let below = path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-        match column.column_type {
-            ColumnType::Document => false,
-            ColumnType::Json | ColumnType::Other => path == name || below,
-            _ => path == name,
-        }
-    });
-    seen.then_some(())
-}
-
-fn listed_paths(sort: Option<RawBsonRef<'_>>, relation: &Relation) -> Verified<()> {
-    let Some(sort) = sort else { return Some(()) };
-    for key in sort.as_document()? {
-        let (path, direction) = key.ok()?;
-        listed(path.as_str(), relation)?;
-        matches!(direction, RawBsonRef::Int32(_) | RawBsonRef::Int64(_) | RawBsonRef::Double(_))
-            .then_some(())?;
-    }
-    Some(())
-}
-
-/// The projection of a `find`: listed columns and nothing else.
-fn chosen(projection: &RawDocument, relation: &Relation) -> Verified<()> {
-    let mut kept = 0;
-    let mut id = None;
-    for field in projection {
-        let (path, value) = field.ok()?;
-        let value = match value {
-            RawBsonRef::Int32(value) => value != 0,
-            RawBsonRef::Int64(value) => value != 0,
-            RawBsonRef::Double(value) => value != 0.0,
-            RawBsonRef::Boolean(value) => value,
-            _ => return None,
-        };
-        if path.as_str() == "_id" {
-            id = Some(value);
-        }
-        if value {
-            listed(path.as_str(), relation)?;
-            kept += 1;
-        } else {
-            (path.as_str() == "_id").then_some(())?;
-        }
-    }
-    // What is not dropped comes along.
-    if id != Some(false) {
-        let nested = |name: &str| name.starts_with("_id.");
-        let nested = relation.columns.iter().any(|column| nested(column.name.as_str()));
-        (nested || listed("_id", relation).is_some()).then_some(())?;
-    }
-    (kept > 0).then_some(())
-}
-
-/// The projection at a source: every listed column and nothing else.
-fn exactly(projection: &RawDocument, relation: &Relation, added: Option<&str>) -> Verified<()> {
-    let mut expected = Document::new();
-    let shown = relation.columns.iter().filter(|column| column.column_type != ColumnType::Document);
-    for column in shown {
-        expected.insert(column.name.as_str(), 1);
-    }
-    (!expected.is_empty()).then_some(())?;
-    let id = |name: &str| name == "_id" || name.starts_with("_id.");
-    if !relation.columns.iter().any(|column| id(column.name.as_str())) {
-        expected.insert("_id", 0);
-    }
-    if let Some(added) = added {
-        expected.insert(added, 1);
-    }
-    is(RawBsonRef::Document(projection), &Bson::Document(expected))
 }
 
 fn simple() -> Document {
@@ -456,17 +403,6 @@ fn unique(document: &RawDocument) -> Verified<()> {
     keys.sort_unstable();
     keys.dedup();
     (keys.len() == all).then_some(())
-}
-
-/// `{found: {$map: {input: "$found", ..}}}` and no other field.
-fn cut_to_columns(fields: &RawDocument, found: &str) -> Verified<()> {
-    let mut fields = fields.iter();
-    let (name, value) = fields.next()?.ok()?;
-    (name.as_str() == found && fields.next().is_none()).then_some(())?;
-    let map = value.as_document()?.get_document("$map").ok()?;
-    (map.get_str("input").ok()? == format!("${found}")).then_some(())?;
-    let row = map.get_document("in").ok()?.get_document("$arrayToObject").ok()?;
-    row.get_document("$filter").ok().map(|_| ())
 }
 
 #[cfg(test)]

@@ -76,6 +76,17 @@ pub(super) enum Unguarded {
     Changes,
 }
 
+impl Unguarded {
+    /// As the table says it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Leaks => "leaks",
+            Self::Tells => "tells",
+            Self::Changes => "changes",
+        }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Shown {

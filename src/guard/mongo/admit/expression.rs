@@ -252,24 +252,35 @@ impl Admit<'_> {
             let (Some((name, operand)), None) = (parts.next(), parts.next()) else {
                 return Err(malformed("$group"));
             };
-            match names::known(names::ACCUMULATORS, name, RefusalCode::UnknownOperator)? {
-                Accumulator::Of => {
-                    self.expression(operand, shape)?;
+            self.accumulator(name, operand, shape)?;
+        }
+        Ok(())
+    }
+
+    /// One accumulator of a group or of a window.
+    pub(super) fn accumulator(
+        &mut self,
+        name: &str,
+        operand: &Bson,
+        shape: &Shape<'_>,
+    ) -> Result<(), Refusal> {
+        match names::known(names::ACCUMULATORS, name, RefusalCode::UnknownOperator)? {
+            Accumulator::Of => {
+                self.expression(operand, shape)?;
+            }
+            Accumulator::Nothing => {
+                if !document(operand, name)?.is_empty() {
+                    return Err(malformed(name));
                 }
-                Accumulator::Nothing => {
-                    if !document(operand, name)?.is_empty() {
+            }
+            Accumulator::Named(keys) => {
+                for (key, value) in document(operand, name)? {
+                    if !keys.contains(&key.as_str()) {
                         return Err(malformed(name));
-                    }
-                }
-                Accumulator::Named(keys) => {
-                    for (key, value) in document(operand, name)? {
-                        if !keys.contains(&key.as_str()) {
-                            return Err(malformed(name));
-                        } else if key == "sortBy" {
-                            sort(document(value, name)?, shape)?;
-                        } else {
-                            self.expression(value, shape)?;
-                        }
+                    } else if key == "sortBy" {
+                        sort(document(value, name)?, shape)?;
+                    } else {
+                        self.expression(value, shape)?;
                     }
                 }
             }

@@ -3,6 +3,7 @@
 use bson::{Bson, Document};
 
 use super::expression::sort;
+use super::windows::densify;
 use super::{Admit, MAX_NESTING, MAX_STAGES, data, document, is_flag, string};
 use crate::catalog::Relation;
 use crate::guard::mongo::command::{malformed, pipeline, whole};
@@ -130,6 +131,14 @@ impl<'a> Admit<'a> {
                 self.expression(value, &shape)?;
                 shape = Shape::Open;
             }
+            Stage::Redact => self.redact(value)?,
+            Stage::BucketAuto => {
+                self.bucket_auto(document(value, name)?, &shape)?;
+                shape = Shape::Open;
+            }
+            Stage::Window => self.windows(document(value, name)?, &mut shape)?,
+            Stage::Fill => self.fill(document(value, name)?, &mut shape)?,
+            Stage::Densify => densify(document(value, name)?, &shape)?,
             Stage::GeoNear | Stage::Documents => return Err(not_first(name)),
         }
         Ok(shape)

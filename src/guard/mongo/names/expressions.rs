@@ -1,7 +1,7 @@
-//! The operators of expressions, and of groups.
+//! The operators of expressions.
 //! <https://www.mongodb.com/docs/manual/reference/operator/aggregation/>
 
-use super::{CODE, Name, no, yes};
+use super::{CODE, Name, RANDOM, no, no_but, yes};
 
 /// What an operator of expressions takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,8 @@ const fn partial(name: &'static str, form: Form) -> Name<Operator> {
     yes(name, Operator { form, total: false })
 }
 
-const RANDOM: &str = "the answer would differ each time";
-const BY_PATH: &str = "name the field by its path";
+const BY_NAME: &str = "a name that is computed can be that of a hidden field";
+const FOUND: &str = "it tells how a document was found";
 
 /// In expressions.
 pub(in crate::guard::mongo) const EXPRESSIONS: &[Name<Operator>] = &[
@@ -83,12 +83,33 @@ pub(in crate::guard::mongo) const EXPRESSIONS: &[Name<Operator>] = &[
     partial("$sqrt", Form::Args),
     partial("$subtract", Form::Args),
     partial("$trunc", Form::Args),
+    partial("$acos", Form::Args),
+    partial("$acosh", Form::Args),
+    partial("$asin", Form::Args),
+    partial("$asinh", Form::Args),
+    partial("$atan", Form::Args),
+    partial("$atan2", Form::Args),
+    partial("$atanh", Form::Args),
+    partial("$cos", Form::Args),
+    partial("$cosh", Form::Args),
+    partial("$degreesToRadians", Form::Args),
+    partial("$radiansToDegrees", Form::Args),
+    partial("$sin", Form::Args),
+    partial("$sinh", Form::Args),
+    partial("$tan", Form::Args),
+    partial("$tanh", Form::Args),
+    partial("$bitAnd", Form::Args),
+    partial("$bitNot", Form::Args),
+    partial("$bitOr", Form::Args),
+    partial("$bitXor", Form::Args),
     partial("$sum", Form::Args),
     partial("$avg", Form::Args),
     partial("$min", Form::Args),
     partial("$max", Form::Args),
     partial("$stdDevPop", Form::Args),
     partial("$stdDevSamp", Form::Args),
+    partial("$median", Form::Named(&["input", "method"])),
+    partial("$percentile", Form::Named(&["input", "p", "method"])),
     partial("$arrayElemAt", Form::Args),
     partial("$arrayToObject", Form::Args),
     partial("$concatArrays", Form::Args),
@@ -134,6 +155,8 @@ pub(in crate::guard::mongo) const EXPRESSIONS: &[Name<Operator>] = &[
     partial("$substrCP", Form::Args),
     partial("$toLower", Form::Args),
     partial("$toUpper", Form::Args),
+    partial("$binarySize", Form::Args),
+    partial("$bsonSize", Form::Args),
     partial("$convert", Form::Named(&["input", "to", "onError", "onNull"])),
     partial("$toBool", Form::Args),
     partial("$toDate", Form::Args),
@@ -143,6 +166,9 @@ pub(in crate::guard::mongo) const EXPRESSIONS: &[Name<Operator>] = &[
     partial("$toLong", Form::Args),
     partial("$toObjectId", Form::Args),
     partial("$toString", Form::Args),
+    partial("$toUUID", Form::Args),
+    partial("$tsIncrement", Form::Args),
+    partial("$tsSecond", Form::Args),
     partial("$dateAdd", Form::Named(&["startDate", "unit", "amount", "timezone"])),
     partial("$dateSubtract", Form::Named(&["startDate", "unit", "amount", "timezone"])),
     partial("$dateDiff", Form::Named(&["startDate", "endDate", "unit", "timezone", "startOfWeek"])),
@@ -182,53 +208,15 @@ pub(in crate::guard::mongo) const EXPRESSIONS: &[Name<Operator>] = &[
     partial("$second", Form::Dated),
     partial("$week", Form::Dated),
     partial("$year", Form::Dated),
-    no("$function", CODE),
-    no("$accumulator", CODE),
-    no("$where", CODE),
+    no_but("$function", CODE, "use the other operators of expressions"),
+    no_but("$accumulator", CODE, "use the other accumulators"),
+    no_but("$where", CODE, "use the other operators of expressions"),
     no("$rand", RANDOM),
-    no("$getField", BY_PATH),
-    no("$setField", BY_PATH),
-    no("$unsetField", BY_PATH),
-    no("$meta", "it tells how a document was found"),
+    no_but("$getField", BY_NAME, "name the field by its path: `'$field'`"),
+    no_but("$setField", BY_NAME, "use `$mergeObjects`, or the stage `$set`"),
+    no_but("$unsetField", BY_NAME, "use the stage `$unset`"),
+    no("$meta", FOUND),
+    no("$score", FOUND),
     no("$toHashedIndexKey", "it is for the servers among themselves"),
-    no("$score", "it tells how a document was found"),
-    no("$minMaxScaler", "not yet"),
-];
-
-/// What an accumulator takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::guard::mongo) enum Accumulator {
-    /// One expression.
-    Of,
-    /// `{}`
-    Nothing,
-    /// A document with some of these keys, each an expression but `sortBy`.
-    Named(&'static [&'static str]),
-}
-
-/// In `$group` and `$bucket`.
-pub(in crate::guard::mongo) const ACCUMULATORS: &[Name<Accumulator>] = &[
-    yes("$sum", Accumulator::Of),
-    yes("$avg", Accumulator::Of),
-    yes("$min", Accumulator::Of),
-    yes("$max", Accumulator::Of),
-    yes("$first", Accumulator::Of),
-    yes("$last", Accumulator::Of),
-    yes("$push", Accumulator::Of),
-    yes("$addToSet", Accumulator::Of),
-    yes("$mergeObjects", Accumulator::Of),
-    yes("$stdDevPop", Accumulator::Of),
-    yes("$stdDevSamp", Accumulator::Of),
-    yes("$count", Accumulator::Nothing),
-    yes("$firstN", Accumulator::Named(&["input", "n"])),
-    yes("$lastN", Accumulator::Named(&["input", "n"])),
-    yes("$maxN", Accumulator::Named(&["input", "n"])),
-    yes("$minN", Accumulator::Named(&["input", "n"])),
-    yes("$top", Accumulator::Named(&["sortBy", "output"])),
-    yes("$bottom", Accumulator::Named(&["sortBy", "output"])),
-    yes("$topN", Accumulator::Named(&["sortBy", "output", "n"])),
-    yes("$bottomN", Accumulator::Named(&["sortBy", "output", "n"])),
-    no("$accumulator", CODE),
-    no("$median", "not yet"),
-    no("$percentile", "not yet"),
+    no_but("$sampleRate", RANDOM, "use `$sort` and `$limit`"),
 ];

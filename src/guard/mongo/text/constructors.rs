@@ -23,9 +23,13 @@ pub(super) fn construct(name: &str, args: &[Bson]) -> Result<Bson, Refusal> {
         ("UUID", [Bson::String(text)]) => uuid(text),
         ("RegExp", [Bson::String(pattern)]) => regex(pattern, ""),
         ("RegExp", [Bson::String(pattern), Bson::String(options)]) => regex(pattern, options),
+        ("ISODate" | "Date", _) => Err(Refusal::unsupported(
+            format!("`{name}` of other than a literal date"),
+            "write the date, as `ISODate('2024-02-29')`, or compute it from `$$NOW`: `{ $expr: { $gte: ['$field', { $dateSubtract: { startDate: '$$NOW', unit: 'day', amount: 30 } }] } }`",
+        )),
         (
-            "ObjectId" | "ISODate" | "Date" | "NumberInt" | "Int32" | "NumberLong" | "Long"
-            | "NumberDecimal" | "Decimal128" | "Double" | "UUID" | "RegExp",
+            "ObjectId" | "NumberInt" | "Int32" | "NumberLong" | "Long" | "NumberDecimal"
+            | "Decimal128" | "Double" | "UUID" | "RegExp",
             _,
         ) => Err(Refusal::unsupported(
             format!("`{name}` with other than one literal value"),

@@ -195,6 +195,48 @@ fn a_hidden_field_is_seen() {
     });
 }
 
+/// What `$graphLookup` found, cut to other names, or not at all.
+#[test]
+fn a_walk_that_is_not_cut_is_seen() {
+    none_passes(4, &|node| match node {
+        Bson::Document(document) if document.contains_key("$literal") => {
+            let Some(Bson::Array(names)) = document.get("$literal") else { return Vec::new() };
+            let wider: Vec<Bson> = names.iter().cloned().chain(["salary".into()]).collect();
+            vec![doc! { "$literal": wider }.into(), doc! { "$objectToArray": "$$row" }.into()]
+        }
+        Bson::Document(document)
+            if document
+                .get_document("$map")
+                .is_ok_and(|map| map.get_str("as").is_ok_and(|name| name == "row")) =>
+        {
+            vec![Bson::String("$chain".to_owned()), doc! { "$literal": 1 }.into()]
+        }
+        _ => Vec::new(),
+    });
+}
+
+#[test]
+fn what_geo_near_writes_is_seen() {
+    none_passes(3, &|node| match node {
+        Bson::Document(document) if document.contains_key("distanceField") => {
+            let with = |key: &str, value: &str| {
+                let mut with = document.clone();
+                with.insert(key, value);
+                with.into()
+            };
+            let mut unkeyed = document.clone();
+            unkeyed.remove("key");
+            vec![
+                with("distanceField", "customer_id"),
+                with("includeLocs", "customer_id"),
+                with("key", "home"),
+                unkeyed.into(),
+            ]
+        }
+        _ => Vec::new(),
+    });
+}
+
 #[test]
 fn another_collection_is_seen() {
     none_passes(60, &|node| match node {

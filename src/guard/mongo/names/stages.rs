@@ -1,0 +1,102 @@
+//! The stages of pipelines.
+
+use super::{Name, RANDOM, SEARCH, no, no_but, yes};
+
+/// A stage that is let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::guard::mongo) enum Stage {
+    Match,
+    Project,
+    AddFields,
+    Unset,
+    Group,
+    Sort,
+    Limit,
+    Skip,
+    Count,
+    Unwind,
+    SortByCount,
+    Bucket,
+    Facet,
+    Lookup,
+    UnionWith,
+    GraphLookup,
+    ReplaceRoot,
+    ReplaceWith,
+    Redact,
+    BucketAuto,
+    Window,
+    Fill,
+    Densify,
+    GeoNear,
+    Documents,
+}
+
+const STATISTICS: &str = "it tells of other callers and of the whole collection";
+const WRITES: &str = "nothing is written";
+const FUSION: &str = "a rank tells of documents that are not the caller's";
+const SERVERS: &str = "it is for the servers among themselves";
+const READS: &str = "only a reading pipeline is run: end it with the stage before";
+const BY_PATTERN: &str = "use `$match` with `$regex`";
+
+/// <https://www.mongodb.com/docs/manual/reference/operator/aggregation-pipeline/>
+pub(in crate::guard::mongo) const STAGES: &[Name<Stage>] = &[
+    yes("$match", Stage::Match),
+    yes("$project", Stage::Project),
+    yes("$addFields", Stage::AddFields),
+    yes("$set", Stage::AddFields),
+    yes("$unset", Stage::Unset),
+    yes("$group", Stage::Group),
+    yes("$sort", Stage::Sort),
+    yes("$limit", Stage::Limit),
+    yes("$skip", Stage::Skip),
+    yes("$count", Stage::Count),
+    yes("$unwind", Stage::Unwind),
+    yes("$sortByCount", Stage::SortByCount),
+    yes("$bucket", Stage::Bucket),
+    yes("$facet", Stage::Facet),
+    yes("$lookup", Stage::Lookup),
+    yes("$unionWith", Stage::UnionWith),
+    yes("$graphLookup", Stage::GraphLookup),
+    yes("$replaceRoot", Stage::ReplaceRoot),
+    yes("$replaceWith", Stage::ReplaceWith),
+    yes("$redact", Stage::Redact),
+    yes("$bucketAuto", Stage::BucketAuto),
+    yes("$setWindowFields", Stage::Window),
+    yes("$fill", Stage::Fill),
+    yes("$densify", Stage::Densify),
+    yes("$geoNear", Stage::GeoNear),
+    yes("$documents", Stage::Documents),
+    no_but("$out", WRITES, READS),
+    no_but("$merge", WRITES, READS),
+    no_but("$search", SEARCH, BY_PATTERN),
+    no_but("$searchMeta", "it counts documents of every caller", "use `$match` and `$count`"),
+    no_but("$vectorSearch", SEARCH, BY_PATTERN),
+    no_but("$rankFusion", FUSION, "use `$match` and `$sort`"),
+    no_but("$scoreFusion", FUSION, "use `$match` and `$sort`"),
+    no("$rerank", "it sends documents to another service"),
+    no_but("$score", "it tells how a document was found", "use `$addFields`"),
+    no("$changeStream", "a deletion does not say whose it was"),
+    no("$changeStreamSplitLargeEvent", "a deletion does not say whose it was"),
+    no_but("$collStats", STATISTICS, "use `$count`"),
+    no("$indexStats", STATISTICS),
+    no("$planCacheStats", STATISTICS),
+    no("$currentOp", STATISTICS),
+    no("$listSessions", STATISTICS),
+    no("$listLocalSessions", STATISTICS),
+    no("$listSampledQueries", STATISTICS),
+    no("$queryStats", STATISTICS),
+    no("$querySettings", STATISTICS),
+    no("$shardedDataDistribution", STATISTICS),
+    no("$listSearchIndexes", STATISTICS),
+    no("$listClusterCatalog", STATISTICS),
+    no("$listCatalog", STATISTICS),
+    no("$listMqlEntities", STATISTICS),
+    no("$operationMetrics", STATISTICS),
+    no("$backupCursor", STATISTICS),
+    no("$backupCursorExtend", STATISTICS),
+    no("$mergeCursors", SERVERS),
+    no("$exchange", SERVERS),
+    no("$setVariableFromSubPipeline", SERVERS),
+    no_but("$sample", RANDOM, "use `$sort` and `$limit`"),
+];
