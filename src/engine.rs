@@ -17,8 +17,9 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::Catalog;
-use crate::guard::Guarded;
+use crate::guard::mongo::MongoCommand;
 use crate::guard::sql::SelectSql;
+use crate::guard::{Guarded, GuardedQuery};
 use crate::policy::settings::{EngineKind, Settings};
 pub use inspected::{Introspected, Power, Role};
 
@@ -59,6 +60,8 @@ pub enum Cell {
     Json(String),
     /// An array, of arrays where it has several dimensions.
     Array(Vec<Cell>),
+    /// A document of MongoDB: its fields in its own order.
+    Document(Vec<(String, Cell)>),
 }
 
 impl Cell {
@@ -69,6 +72,9 @@ impl Cell {
             Self::Text(text) | Self::Decimal(text) | Self::Json(text) => text.len(),
             Self::Bytes(bytes) => bytes.len(),
             Self::Array(cells) => cells.iter().map(Self::bytes).sum::<usize>() + 8,
+            Self::Document(fields) => {
+                fields.iter().map(|(name, cell)| name.len() + cell.bytes()).sum::<usize>() + 8
+            }
         }
     }
 
@@ -84,6 +90,7 @@ impl Cell {
             Self::Bytes(_) => Some("bytes"),
             Self::Json(_) => Some("json"),
             Self::Array(_) => Some("array"),
+            Self::Document(_) => Some("document"),
         }
     }
 }
@@ -177,7 +184,19 @@ impl Engine {
     }
 
     /// Runs a guarded query within the limits of the settings. The catalog names the types of plain columns.
-    // INVARIANT (isolation): the only way to run a query takes the guard's proof.
+    // INVARIANT (isolation): the only ways to run a query take the guard's proof.
+    pub async fn answer(
+        &self,
+        query: &GuardedQuery,
+        catalog: &Catalog,
+    ) -> Result<Rows, EngineError> {
+        match query {
+            GuardedQuery::Sql(select) => self.run(select, catalog).await,
+            GuardedQuery::Mongo(command) => self.command(command).await,
+        }
+    }
+
+    /// Runs a guarded query of SQL.
     pub async fn run(
         &self,
         query: &Guarded<SelectSql>,
@@ -189,8 +208,19 @@ impl Engine {
             Self::Postgres(postgres) => postgres.run(select, catalog).await,
             Self::Mysql(mysql) => mysql.run(select, catalog).await,
             Self::Mssql(mssql) => mssql.run(select, catalog).await,
-            // No such query is made for it.
+            // No query of SQL is guarded for it.
             Self::Mongodb(_) => Err(EngineError::Failed),
+        }
+    }
+
+    /// Runs a guarded command.
+    pub async fn command(&self, command: &Guarded<MongoCommand>) -> Result<Rows, EngineError> {
+        match self {
+            Self::Mongodb(mongodb) => mongodb.run(command.query()).await,
+            // No command is guarded for them.
+            Self::Sqlite(_) | Self::Postgres(_) | Self::Mysql(_) | Self::Mssql(_) => {
+                Err(EngineError::Failed)
+            }
         }
     }
 

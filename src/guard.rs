@@ -6,10 +6,13 @@
 //! `D|p`, the database that holds only what `p` may read, or `q` is refused. "Gives" includes errors.
 
 pub mod mongo;
+mod query;
 pub mod sql;
 
 use std::borrow::Cow;
 use std::fmt;
+
+pub use query::{GuardedQuery, Language};
 
 /// A query in which every relation occurrence is already filtered.
 ///

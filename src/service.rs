@@ -6,9 +6,9 @@ mod served;
 
 use crate::audit::{Outcome, Record};
 use crate::engine::{Cell, EngineError, Rows};
-use crate::guard::mongo::{MongoCommand, guard_mongo};
-use crate::guard::sql::{Dialect, SelectSql, guard_sql};
-use crate::guard::{Guarded, Refusal};
+use crate::guard::mongo::guard_mongo;
+use crate::guard::sql::{Dialect, guard_sql};
+use crate::guard::{GuardedQuery, Language, Refusal};
 use crate::identity::{Principal, ScopeId, TenantId, TenantIdType};
 use crate::policy::settings::{EngineKind, Settings};
 use crate::policy::{Database, Unsupported};
@@ -80,6 +80,9 @@ pub enum Failure {
     /// The database did not answer.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Questions are not answered from such a database.
+    #[error("questions are not answered from this database yet, only queries")]
+    NoQuestions,
     /// A policy cannot be applied to this caller.
     #[error("the policies of this database cannot be applied to this caller")]
     Policy(#[source] Unsupported),
@@ -92,6 +95,7 @@ impl Failure {
             Self::NotServed(reason) => reason.code(),
             Self::Refused(refusal) => refusal.code.as_str(),
             Self::Engine(error) => error.code(),
+            Self::NoQuestions => "questions_unsupported",
             Self::Policy(_) => "policy_unsupported",
         }
     }
@@ -99,7 +103,7 @@ impl Failure {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Refused(refusal) => Outcome::Refused { code: refusal.code.as_str() },
-            Self::NotServed(_) | Self::Engine(_) | Self::Policy(_) => {
+            Self::NotServed(_) | Self::Engine(_) | Self::NoQuestions | Self::Policy(_) => {
                 Outcome::Failed { code: self.code() }
             }
         }
@@ -126,7 +130,7 @@ pub enum Answer {
         /// The sentence.
         text: String,
         /// What ran.
-        query: Guarded<SelectSql>,
+        query: GuardedQuery,
         /// What it gave.
         rows: Rows,
     },
@@ -155,8 +159,12 @@ pub async fn answer(
         let filters = database.predicates_for(principal)?;
         let tenant_column = database.settings.tenant_filter_column.as_deref();
         let readable = Readable { catalog: &database.catalog, filters: &filters, tenant_column };
-        let dialect = dialect(database.settings.engine)?;
-        let proposal = match question::propose(question, dialect, &readable) {
+        let understanding = match language(database.settings.engine) {
+            Language::Sql(dialect) => question::propose(question, dialect, &readable),
+            // The generator writes SQL only.
+            Language::Mongo => return Err(Failure::NoQuestions),
+        };
+        let proposal = match understanding {
             Understanding::Query(proposal) => proposal,
             Understanding::NotUnderstood { suggestions } => {
                 return Ok(Answer::NotUnderstood { suggestions });
@@ -186,7 +194,7 @@ pub async fn query(
     principal: &Principal,
     text: &str,
     mut record: Record,
-) -> Result<(Guarded<SelectSql>, Rows), Failure> {
+) -> Result<(GuardedQuery, Rows), Failure> {
     let database = &served.database;
     begin(database, principal, &mut record);
     let result = async {
@@ -211,7 +219,7 @@ pub async fn guard_served(
     principal: &Principal,
     text: &str,
     mut record: Record,
-) -> Result<Guarded<SelectSql>, Failure> {
+) -> Result<GuardedQuery, Failure> {
     match served.checked().await {
         Ok(_) => guard_only(&served.database, principal, text, record),
         Err(reason) => {
@@ -229,32 +237,10 @@ pub fn guard_only(
     principal: &Principal,
     text: &str,
     mut record: Record,
-) -> Result<Guarded<SelectSql>, Failure> {
+) -> Result<GuardedQuery, Failure> {
     begin(database, principal, &mut record);
     let filters = database.predicates_for(principal).map_err(Failure::from);
     let result = filters.and_then(|filters| guard(database, &filters, text, &mut record));
-    record.close(match &result {
-        Ok(_) => Outcome::Guarded,
-        Err(failure) => failure.outcome(),
-    });
-    result
-}
-
-/// As [`guard_only`], of a database of MongoDB.
-pub fn guard_only_mongo(
-    database: &Database,
-    principal: &Principal,
-    text: &str,
-    mut record: Record,
-) -> Result<Guarded<MongoCommand>, Failure> {
-    begin(database, principal, &mut record);
-    record.query_before = Some(text.to_owned());
-    let filters = database.predicates_for(principal).map_err(Failure::from);
-    let result = filters.and_then(|filters| {
-        let command = guard_mongo(text, &database.catalog, &filters)?;
-        record.query_after = Some(command.query().text().to_owned());
-        Ok(command)
-    });
     record.close(match &result {
         Ok(_) => Outcome::Guarded,
         Err(failure) => failure.outcome(),
@@ -273,22 +259,25 @@ fn guard(
     filters: &PredicateSet,
     text: &str,
     record: &mut Record,
-) -> Result<Guarded<SelectSql>, Failure> {
+) -> Result<GuardedQuery, Failure> {
     record.query_before = Some(text.to_owned());
-    let dialect = dialect(database.settings.engine)?;
-    let query = guard_sql(text, dialect, &database.catalog, filters)?;
-    record.query_after = Some(query.query().text().to_owned());
+    let catalog = &database.catalog;
+    let query = match language(database.settings.engine) {
+        Language::Sql(dialect) => guard_sql(text, dialect, catalog, filters)?.into(),
+        Language::Mongo => guard_mongo(text, catalog, filters)?.into(),
+    };
+    record.query_after = Some(GuardedQuery::text(&query).to_owned());
     Ok(query)
 }
 
-/// The dialect of an engine's queries.
-pub fn dialect(engine: EngineKind) -> Result<Dialect, EngineError> {
+/// What an engine's queries are written in.
+pub fn language(engine: EngineKind) -> Language {
     match engine {
-        EngineKind::Sqlite => Ok(Dialect::Sqlite),
-        EngineKind::Postgresql => Ok(Dialect::Postgresql),
-        EngineKind::Mysql => Ok(Dialect::Mysql),
-        EngineKind::Sqlserver => Ok(Dialect::Mssql),
-        EngineKind::Mongodb => Err(EngineError::Unsupported(engine)),
+        EngineKind::Sqlite => Language::Sql(Dialect::Sqlite),
+        EngineKind::Postgresql => Language::Sql(Dialect::Postgresql),
+        EngineKind::Mysql => Language::Sql(Dialect::Mysql),
+        EngineKind::Sqlserver => Language::Sql(Dialect::Mssql),
+        EngineKind::Mongodb => Language::Mongo,
     }
 }
 
@@ -297,7 +286,7 @@ fn only_cell(rows: &Rows) -> Option<String> {
     let [row] = rows.rows.as_slice() else { return None };
     let [cell] = row.as_slice() else { return None };
     match cell {
-        Cell::Null | Cell::Array(_) => None,
+        Cell::Null | Cell::Array(_) | Cell::Document(_) => None,
         Cell::Bool(truth) => Some(truth.to_string()),
         Cell::Integer(number) => Some(number.to_string()),
         Cell::Unsigned(number) => Some(number.to_string()),

@@ -7,10 +7,9 @@ use serde_json::Value as Json;
 
 use super::{CallerArgs, output};
 use crate::audit::Record;
-use crate::guard::sql::SelectSql;
+use crate::guard::GuardedQuery;
 use crate::http::wire::{self, Bind, Column, JsonCell, Table};
 use crate::policy::Database;
-use crate::policy::settings::EngineKind;
 use crate::service::{self, Served};
 use output::Failed;
 
@@ -96,19 +95,12 @@ async fn answer(
     let principal = service::identify(settings, tenant.as_deref(), scope)?;
     let record = Record::begin("cli");
     match work {
-        Work::Guard(database) if database.settings.engine == EngineKind::Mongodb => {
-            let command = service::guard_only_mongo(database, &principal, &asked.query, record)?;
-            told.text = Some(command.query().text().to_owned());
-            told.binds = Some(Vec::new());
-            told.readable = Some(command.query().readable().to_owned());
-        }
         Work::Guard(database) => {
-            let query = service::guard_only(database, &principal, &asked.query, record)?;
-            told.show(query.query());
+            told.show(&service::guard_only(database, &principal, &asked.query, record)?);
         }
         Work::Run(served) => {
             let (query, rows) = service::query(served, &principal, &asked.query, record).await?;
-            told.show(query.query());
+            told.show(&query);
             let table = Table::from(rows);
             told.columns = Some(table.columns);
             told.rows = Some(table.rows);
@@ -135,7 +127,7 @@ impl Told {
         }
     }
 
-    fn show(&mut self, query: &SelectSql) {
+    fn show(&mut self, query: &GuardedQuery) {
         self.text = Some(query.text().to_owned());
         self.binds = Some(wire::binds(query.binds()));
         self.readable = Some(query.readable().to_owned());

@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::output::{self, Failed};
 use super::{Format, load};
 use crate::catalog::AddedFunction;
+use crate::guard::Language;
 use crate::guard::sql::{CAST_TARGETS, Dialect, FORMS, LeftOut, Listed, left_out, listed};
 use crate::identity::DatabaseId;
-use crate::policy::settings::EngineKind;
 use crate::service;
 
 #[derive(Args)]
@@ -96,12 +96,9 @@ pub(super) fn run(policies: &Path, args: FunctionsArgs) -> Result<(), Failed> {
         (Some(name), _) => name.lists(),
         (None, Some(id)) => {
             let (database, _) = load(policies, &id)?;
-            if database.settings.engine == EngineKind::Mongodb {
-                Lists::Mongo
-            } else {
-                let dialect = service::dialect(database.settings.engine)
-                    .map_err(|error| Failed::new(error.code(), error.to_string()))?;
-                Lists::Sql(dialect, database.settings.functions)
+            match service::language(database.settings.engine) {
+                Language::Sql(dialect) => Lists::Sql(dialect, database.settings.functions),
+                Language::Mongo => Lists::Mongo,
             }
         }
         (None, None) => return Err(Failed::new("no_dialect", "name a dialect or a database")),

@@ -7,10 +7,9 @@ use serde::Serialize;
 
 use super::{Format, QueryArgs, batch, load, output};
 use crate::audit::Record;
-use crate::guard::mongo::MongoCommand;
-use crate::guard::sql::{Explained, Hazard, SelectSql};
+use crate::guard::sql::{Explained, Hazard};
+use crate::guard::{GuardedQuery, Language};
 use crate::http::wire::{self, Bind};
-use crate::policy::settings::EngineKind;
 use crate::service::{self, Failure};
 use batch::Work;
 use output::Failed;
@@ -63,48 +62,29 @@ pub(super) async fn run(policies: &Path, args: GuardArgs) -> Result<(), Failed> 
     };
     let (tenant, scope) = (caller.tenant.as_deref(), caller.scope.as_deref());
     let principal = service::identify(&database.settings, tenant, scope)?;
-    if database.settings.engine == EngineKind::Mongodb {
-        if explain {
+    let query = service::guard_only(&database, &principal, &text, Record::begin("cli"))?;
+    let explained = match &query {
+        _ if !explain => None,
+        GuardedQuery::Sql(select) => {
+            let filters = database.predicates_for(&principal).map_err(Failure::from)?;
+            let explained = select.query().explain(&database.catalog, &filters);
+            Some(explained.map_err(Failure::from)?)
+        }
+        GuardedQuery::Mongo(_) => {
             return Err(Failed::new("unsupported", "a command has no fences to explain"));
         }
-        let command =
-            service::guard_only_mongo(&database, &principal, &text, Record::begin("cli"))?;
-        return show(command.query(), database.version(), caller.format);
-    }
-    let query = service::guard_only(&database, &principal, &text, Record::begin("cli"))?;
-    let query = query.query();
-    let filters = database.predicates_for(&principal).map_err(Failure::from)?;
-    let explained = explain.then(|| query.explain(&database.catalog, &filters));
-    let explained = explained.transpose().map_err(Failure::from)?;
+    };
     match caller.format {
-        Format::Text => output::line(&as_text(query, explained.as_deref())),
+        Format::Text => output::line(&as_text(&query, explained.as_deref())),
         Format::Json => output::json(&GuardedLine {
             outcome: "guarded",
             text: query.text(),
             binds: wire::binds(query.binds()),
             readable: query.readable(),
-            dialect: query.dialect().name(),
+            dialect: query.language().dialect(),
             policy_version: database.version(),
             relations: explained
                 .map(|explained| explained.into_iter().map(Occurrence::from).collect()),
-        }),
-    }
-}
-
-/// A command: its values are in its text.
-fn show(command: &MongoCommand, policy_version: &str, format: Format) -> Result<(), Failed> {
-    match format {
-        Format::Text => {
-            output::line(&format!("{}\n// runs as:\n//   {}", command.readable(), command.text()))
-        }
-        Format::Json => output::json(&GuardedLine {
-            outcome: "guarded",
-            text: command.text(),
-            binds: Vec::new(),
-            readable: command.readable(),
-            dialect: EngineKind::Mongodb.name(),
-            policy_version,
-            relations: None,
         }),
     }
 }
@@ -124,28 +104,30 @@ impl<'a> From<&'a Hazard> for Reason<'a> {
 }
 
 /// The readable form, then what the database is sent, as comments, and what it reads.
-fn as_text(query: &SelectSql, explained: Option<&[Explained<'_>]>) -> String {
-    let mut text = format!("{}\n-- runs as:", query.readable());
+fn as_text(query: &GuardedQuery, explained: Option<&[Explained<'_>]>) -> String {
+    let sign = match query.language() {
+        Language::Sql(_) => "--",
+        Language::Mongo => "//",
+    };
+    let comment = |text: &mut String, lines: &str| {
+        for line in lines.lines() {
+            text.push_str(&format!("\n{sign}   {line}"));
+        }
+    };
+    let mut text = format!("{}\n{sign} runs as:", query.readable());
     comment(&mut text, query.text());
     if !query.binds().is_empty() {
-        text.push_str("\n-- with:");
+        text.push_str(&format!("\n{sign} with:"));
         for (index, bind) in wire::binds(query.binds()).iter().enumerate() {
             let shown = serde_json::to_string(bind).unwrap_or_default();
             comment(&mut text, &format!("{}: {shown}", index + 1));
         }
     }
     if let Some(explained) = explained {
-        text.push_str("\n-- reads:");
+        text.push_str(&format!("\n{sign} reads:"));
         for occurrence in explained {
             comment(&mut text, &occurrence.to_string());
         }
     }
     text
-}
-
-fn comment(text: &mut String, lines: &str) {
-    for line in lines.lines() {
-        text.push_str("\n--   ");
-        text.push_str(line);
-    }
 }

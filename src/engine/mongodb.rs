@@ -4,29 +4,83 @@
 //! opens on the server, its cursor, is closed with the answer, and its number never leaves this module.
 
 mod address;
+mod answer;
 mod client;
 mod command;
 mod failure;
+mod table;
+mod value;
 
-use super::{EngineError, Introspected, url};
-use crate::policy::settings::{EngineKind, Settings};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use super::pool::{CONNECTIONS, GRACE};
+use super::{EngineError, Introspected, Rows, url};
+use crate::guard::mongo::MongoCommand;
+use crate::policy::settings::{EngineKind, Limits, Settings};
+use answer::Job;
 use client::Client;
+
+/// How long a command that nobody waits for any more may take to end by itself before its connection is closed.
+const LETTING_GO: Duration = Duration::from_secs(1);
 
 /// A MongoDB deployment. Connections are made when they are needed.
 pub struct Mongodb {
-    client: Client,
+    client: Arc<Client>,
+    limits: Limits,
+    /// Commands that run at the same time; further ones wait.
+    permits: Arc<Semaphore>,
 }
 
 impl Mongodb {
     /// Reads where the deployment is; does not connect.
     pub(super) async fn open(settings: &Settings) -> Result<Self, EngineError> {
         let address = address::read(&url(settings)?).await?;
-        Ok(Self { client: Client::new(address)? })
+        let client = Arc::new(Client::new(address, settings.limits.timeout())?);
+        let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        Ok(Self { client, limits: settings.limits, permits })
+    }
+
+    /// Runs a guarded command to its end, or to its deadline.
+    pub(super) async fn run(&self, command: &MongoCommand) -> Result<Rows, EngineError> {
+        let deadline = Instant::now() + self.limits.timeout();
+        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned());
+        let permit = permit.await.map_err(|_| EngineError::Busy)?.map_err(|_| EngineError::Busy)?;
+        let job = Job { command: command.clone(), limits: self.limits, deadline };
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(work(Arc::clone(&self.client), job, permit, sender));
+        receiver.await.unwrap_or(Err(EngineError::Unavailable))
     }
 
     /// Reads what the database holds.
     pub(super) async fn introspect(&self) -> Result<Introspected, EngineError> {
-        let _ = &self.client;
         Err(EngineError::Unsupported(EngineKind::Mongodb))
     }
+}
+
+/// A command in a task of its own, so that whoever waits for it may leave at any moment: it is then read to its end, as
+/// the driver asks for, which closes its cursor. One that takes too long for that loses its connection, and MongoDB ends
+/// what a client that hung up has asked for. <https://www.mongodb.com/docs/manual/reference/command/find/#client-disconnection>
+// INVARIANT (isolation): a connection whose reply was not read to its end is closed and not used again, so no reply
+// meets another principal's command. The driver sees to that; `abandoned_commands_leave_no_reply_behind` looks.
+async fn work(
+    client: Arc<Client>,
+    job: Job,
+    _permit: OwnedSemaphorePermit,
+    mut sender: oneshot::Sender<Result<Rows, EngineError>>,
+) {
+    let mut answer = pin!(answer::read(&client, &job));
+    tokio::select! {
+        biased;
+        // Nobody may be waiting any more, which is no error.
+        answer = &mut answer => return drop(sender.send(answer)),
+        () = sender.closed() => {}
+        // The server's own deadline was sooner: its error says more.
+        () = sleep_until(job.deadline + GRACE) => drop(sender.send(Err(EngineError::Timeout))),
+    }
+    drop(timeout(LETTING_GO, answer).await);
 }

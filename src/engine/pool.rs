@@ -23,7 +23,7 @@ use crate::predicate::Value;
 pub(super) const CONNECTIONS: usize = 8;
 
 /// How much later than the server's own deadline a query is given up here: the server's error says more.
-const GRACE: Duration = Duration::from_millis(500);
+pub(super) const GRACE: Duration = Duration::from_millis(500);
 
 /// Time for stopping a query and for making its connection fit for the next one. A connection that takes longer is
 /// closed.

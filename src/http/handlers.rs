@@ -44,7 +44,7 @@ pub(super) async fn message(State(app): State<Arc<App>>, request: Request) -> Re
     let answer = service::answer(&served, &principal, &body.message, record).await?;
     let (answer, query, table, suggestions) = match answer {
         Answer::Rows { text, query, rows } => {
-            (text, Some(Query::from(query.query())), Table::from(rows), Vec::new())
+            (text, Some(Query::from(&query)), Table::from(rows), Vec::new())
         }
         Answer::NotUnderstood { suggestions } => {
             (NOT_UNDERSTOOD.to_owned(), None, Table::default(), suggestions)
@@ -66,7 +66,7 @@ pub(super) async fn query(State(app): State<Arc<App>>, request: Request) -> Repl
         admit::<QueryRequest>(&app, request, |_| Ok(())).await?;
     let (query, rows) = service::query(&served, &principal, &body.query, record).await?;
     reply(&QueryReply {
-        query: Query::from(query.query()),
+        query: Query::from(&query),
         table: Table::from(rows),
         policy_version: served.database.version(),
     })
@@ -76,10 +76,7 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request) -> Repl
     let Admitted { served, principal, body, record } =
         admit::<QueryRequest>(&app, request, |_| Ok(())).await?;
     let query = service::guard_served(&served, &principal, &body.query, record).await?;
-    reply(&GuardReply {
-        query: Query::from(query.query()),
-        policy_version: served.database.version(),
-    })
+    reply(&GuardReply { query: Query::from(&query), policy_version: served.database.version() })
 }
 
 pub(super) async fn databases(State(app): State<Arc<App>>, request: Request) -> Reply {

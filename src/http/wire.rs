@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use crate::engine::{AnswerColumn, Cell, Rows};
-use crate::guard::sql::SelectSql;
+use crate::guard::GuardedQuery;
 use crate::predicate::Value;
 
 /// A request about one database.
@@ -136,11 +136,11 @@ pub(crate) struct DatabaseEntry<'a> {
     pub(crate) policy_version: Option<&'a str>,
 }
 
-impl From<&SelectSql> for Query {
-    fn from(query: &SelectSql) -> Self {
+impl From<&GuardedQuery> for Query {
+    fn from(query: &GuardedQuery) -> Self {
         Self {
-            language: "sql",
-            dialect: query.dialect().name(),
+            language: query.language().name(),
+            dialect: query.language().dialect(),
             text: query.text().to_owned(),
             binds: binds(query.binds()),
             readable: query.readable().to_owned(),
@@ -201,10 +201,13 @@ fn cell<S: Serializer>(cell: &Cell, serializer: S) -> Result<S::Ok, S::Error> {
             Err(_) => serializer.serialize_str(text),
         },
         Cell::Array(cells) => serializer.collect_seq(cells.iter().map(Nested)),
+        Cell::Document(fields) => {
+            serializer.collect_map(fields.iter().map(|(name, cell)| (name, Nested(cell))))
+        }
     }
 }
 
-/// A cell inside an array.
+/// A cell inside another.
 struct Nested<'a>(&'a Cell);
 
 impl Serialize for Nested<'_> {
@@ -234,6 +237,13 @@ mod tests {
             (Cell::Json(r#"{"n": 1.10}"#.to_owned()), r#"{"n": 1.10}"#),
             (Cell::Json("not json".to_owned()), r#""not json""#),
             (Cell::Array(vec![Cell::Integer(1), Cell::Null]), "[1,null]"),
+            (
+                Cell::Document(vec![
+                    ("b".to_owned(), Cell::Decimal("1.10".to_owned())),
+                    ("a".to_owned(), Cell::Array(vec![Cell::Real(f64::NAN)])),
+                ]),
+                r#"{"b":"1.10","a":["NaN"]}"#,
+            ),
         ] {
             assert_eq!(serde_json::to_string(&JsonCell(given)).unwrap(), expected);
         }

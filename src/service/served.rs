@@ -7,8 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::gate::Gate;
 use crate::engine::{Engine, EngineError, Rows};
-use crate::guard::Guarded;
-use crate::guard::sql::SelectSql;
+use crate::guard::GuardedQuery;
 use crate::policy::Database;
 
 /// How much later than the engine's own limit a query that had to wait for a check is given up.
@@ -107,8 +106,8 @@ pub(super) struct Checked<'a> {
 
 impl Checked<'_> {
     /// Runs a guarded query. The time that was spent on waiting for the check is gone.
-    pub(super) async fn run(&self, query: &Guarded<SelectSql>) -> Result<Rows, EngineError> {
-        let rows = self.engine.run(query, &self.database.catalog);
+    pub(super) async fn run(&self, query: &GuardedQuery) -> Result<Rows, EngineError> {
+        let rows = self.engine.answer(query, &self.database.catalog);
         timeout_at(self.deadline + GRACE, rows).await.unwrap_or(Err(EngineError::Timeout))
     }
 }

@@ -1,5 +1,6 @@
 //! Engines on real servers, each started by its test.
 
 mod asked;
+mod mongodb;
 mod mysql;
 mod postgresql;

@@ -19,7 +19,8 @@ use super::failure;
 use crate::engine::EngineError;
 use crate::engine::pool::CONNECTIONS;
 
-/// How long the driver looks for a server where the URL does not say: a query that nobody can run is told so soon.
+/// How long the driver looks for a server at most, where the URL does not say: a query that nobody can run is told so
+/// soon.
 const SELECTION: Duration = Duration::from_secs(2);
 
 /// Documents in each further reply to a command of the engine's own.
@@ -36,8 +37,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Makes a client; connections are made when they are needed.
-    pub(super) fn new(address: Address) -> Result<Self, EngineError> {
+    /// Makes a client for commands that may take so long; connections are made when they are needed.
+    pub(super) fn new(address: Address, limit: Duration) -> Result<Self, EngineError> {
         let Address { mut options, database } = address;
         let last_heard = Arc::new(Mutex::new(None));
         let heard = Arc::clone(&last_heard);
@@ -51,7 +52,7 @@ impl Client {
             };
             *heard.lock().unwrap_or_else(PoisonError::into_inner) = heard_now;
         }));
-        options.server_selection_timeout.get_or_insert(SELECTION);
+        options.server_selection_timeout.get_or_insert(SELECTION.min(limit));
         options.max_pool_size = u32::try_from(CONNECTIONS).ok();
         let (criteria, has_login) =
             (options.selection_criteria.clone(), options.credential.is_some());

@@ -48,6 +48,17 @@ pub(super) fn of_connect(failure: EngineError) -> EngineError {
     failure
 }
 
+/// Whether the same command may succeed at once on another connection: this one was gone, or led to a server that is
+/// about to go, or is not the primary any more.
+pub(super) fn may_pass(error: &Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::Io(error) => error.kind() != io::ErrorKind::InvalidData,
+        ErrorKind::ConnectionPoolCleared { .. } => true,
+        ErrorKind::Command(command) => by_number(command.code) == EngineError::Unavailable,
+        _ => false,
+    }
+}
+
 fn by_kind(error: &Error) -> EngineError {
     match error.kind.as_ref() {
         ErrorKind::Authentication { .. } => EngineError::Login,

@@ -1,0 +1,7 @@
+//! The MongoDB engine on a server of its own: guarded commands, and what becomes of them.
+
+mod answers;
+mod faults;
+mod site;
+mod stopping;
+mod tls;
