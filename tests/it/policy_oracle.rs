@@ -3,6 +3,7 @@
 //! Nothing here says which rows a policy should give. That is Cedar's to say, and the filter must agree.
 
 mod cases;
+mod documents;
 mod generator;
 mod native;
 mod rows;

@@ -8,23 +8,37 @@ use dialektai::guard::sql::{Dialect, guard_sql};
 use dialektai::predicate::{PredicateSet, Row, RowFilter, Value};
 use tokio::runtime::Runtime;
 
+use super::documents::Documents;
 use crate::live::Live;
 use crate::live::copies::{Servers, pinned};
 use crate::world::{DEMO_SCHEMA, civil};
 
-/// The relation `facts` on one engine. Rows with an instant that no engine's dates can hold are left out.
+/// The relation `facts` on one engine. Rows with an instant that the engine's dates cannot hold are left out.
 pub(super) struct Stored {
     runtime: Runtime,
-    live: Live,
-    catalog: Catalog,
+    place: Place,
     pub(super) keys: BTreeSet<String>,
-    _servers: Servers,
+}
+
+enum Place {
+    Sql { live: Live, catalog: Catalog, _servers: Servers },
+    Documents(Documents),
 }
 
 impl Stored {
     pub(super) fn on_every_engine(rows: &[(&'static str, String, Row)]) -> Vec<Self> {
         let engines = [Dialect::Sqlite, Dialect::Postgresql, Dialect::Mysql];
-        engines.into_iter().filter_map(|dialect| Self::on(dialect, rows)).collect()
+        let sql = engines.into_iter().filter_map(|dialect| Self::on(dialect, rows));
+        sql.chain(Self::as_documents(rows)).collect()
+    }
+
+    fn as_documents(rows: &[(&'static str, String, Row)]) -> Option<Self> {
+        // Its driver goes on by itself between the questions.
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.unwrap();
+        let (documents, keys) = runtime.block_on(Documents::start(rows))?;
+        Some(Self { runtime, place: Place::Documents(documents), keys })
     }
 
     fn on(dialect: Dialect, rows: &[(&'static str, String, Row)]) -> Option<Self> {
@@ -45,25 +59,33 @@ impl Stored {
             pinned(&mut live).await;
             Some((servers, live, keys))
         })?;
-        Some(Self { runtime, live, catalog, keys, _servers: servers })
+        Some(Self { runtime, place: Place::Sql { live, catalog, _servers: servers }, keys })
     }
 
     pub(super) fn name(&self) -> &'static str {
-        self.live.dialect().name()
+        match &self.place {
+            Place::Sql { live, .. } => live.dialect().name(),
+            Place::Documents(_) => "mongodb",
+        }
     }
 
     /// The keys of `facts` that the guarded query gives.
     pub(super) fn visible(&mut self, filter: &RowFilter) -> BTreeSet<String> {
-        let dialect = self.live.dialect();
+        let Self { runtime, place, .. } = self;
+        let (live, catalog) = match place {
+            Place::Sql { live, catalog, .. } => (live, catalog),
+            Place::Documents(documents) => return runtime.block_on(documents.visible(filter)),
+        };
+        let dialect = live.dialect();
         let filters: PredicateSet = [(facts(dialect), filter.clone())].into_iter().collect();
         let query = "SELECT id FROM facts";
-        let guarded = match guard_sql(query, dialect, &self.catalog, &filters) {
+        let guarded = match guard_sql(query, dialect, catalog, &filters) {
             Ok(guarded) => guarded,
             // Nothing is visible, so the relation does not exist.
             Err(refusal) if refusal.code == RefusalCode::UnknownRelation => return BTreeSet::new(),
             Err(refusal) => panic!("{refusal}: {filters:?}"),
         };
-        let outcome = self.runtime.block_on(self.live.run_guarded(guarded.query())).outcome;
+        let outcome = runtime.block_on(live.run_guarded(guarded.query())).outcome;
         let rows = outcome.unwrap_or_else(|error| panic!("{error}: {}", guarded.query().text()));
         rows.into_iter().map(|row| row[0].trim_matches('"').to_owned()).collect()
     }
