@@ -41,7 +41,8 @@ pub(super) async fn read(client: &Client, job: &Job) -> Result<Rows, EngineError
             let mut cursor = cursor(client, job).await?;
             let some = cursor.advance().await.map_err(|error| client.failure(&error))?;
             let count = if some {
-                let document = Document::try_from(cursor.current()).map_err(value::malformed)?;
+                let document = Document::try_from(cursor.current())
+                    .map_err(|error| value::malformed(&error))?;
                 number(document.get(COUNT))
             } else {
                 // No document reaches the count, so there is none.
@@ -51,7 +52,7 @@ pub(super) async fn read(client: &Client, job: &Job) -> Result<Rows, EngineError
         }
         (Reply::Values, _) => {
             let reply = reply(client, job).await?.to_vec().and_then(RawDocumentBuf::from_bytes);
-            values(&reply.map_err(value::malformed)?, job)
+            values(&reply.map_err(|error| value::malformed(&error))?, job)
         }
     }
 }
@@ -77,7 +78,7 @@ fn values(reply: &RawDocument, job: &Job) -> Result<Rows, EngineError> {
     let array = reply.get_array("values").map_err(|_| EngineError::Failed)?;
     let key = job.command.command().get_str("key").map_err(|_| EngineError::Failed)?;
     let values: Result<Vec<RawBsonRef<'_>>, _> = array.into_iter().collect();
-    table::of_values(key, values.map_err(value::malformed)?, job.limits)
+    table::of_values(key, values.map_err(|error| value::malformed(&error))?, job.limits)
 }
 
 /// A count as servers write it: of any type of number.

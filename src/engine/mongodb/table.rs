@@ -47,7 +47,7 @@ impl Table {
         let known = self.columns.len();
         let mut seen = Vec::new();
         for element in document {
-            let (name, value) = element.map_err(value::malformed)?;
+            let (name, value) = element.map_err(|error| value::malformed(&error))?;
             let place = self.place(name.as_str());
             if place >= row.len() {
                 row.resize(place + 1, None);

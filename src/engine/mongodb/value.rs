@@ -23,7 +23,8 @@ fn at(value: RawBsonRef<'_>, level: usize) -> Result<Cell, EngineError> {
         return Err(EngineError::Failed);
     }
     Ok(match value {
-        RawBsonRef::Null | RawBsonRef::Undefined => Cell::Null,
+        // A `dbPointer` was deprecated long before any server that is read here, and the driver hides what it holds.
+        RawBsonRef::Null | RawBsonRef::Undefined | RawBsonRef::DbPointer(_) => Cell::Null,
         RawBsonRef::Boolean(truth) => Cell::Bool(truth),
         RawBsonRef::Int32(number) => Cell::Integer(number.into()),
         RawBsonRef::Int64(number) => Cell::Integer(number),
@@ -48,27 +49,27 @@ fn at(value: RawBsonRef<'_>, level: usize) -> Result<Cell, EngineError> {
         RawBsonRef::MinKey => Cell::Text("MinKey".to_owned()),
         RawBsonRef::MaxKey => Cell::Text("MaxKey".to_owned()),
         RawBsonRef::Array(array) => {
-            let cells = array.into_iter().map(|item| at(item.map_err(malformed)?, level + 1));
+            let cells = array
+                .into_iter()
+                .map(|item| at(item.map_err(|error| malformed(&error))?, level + 1));
             Cell::Array(cells.collect::<Result<_, _>>()?)
         }
         RawBsonRef::Document(document) => Cell::Document(fields(document, level + 1)?),
         RawBsonRef::JavaScriptCodeWithScope(code) => Cell::Text(code.code.to_owned()),
-        // Deprecated since long before anything that could be read here, and the driver hides what it holds.
-        RawBsonRef::DbPointer(_) => Cell::Null,
     })
 }
 
 /// The fields of a document, in its own order.
 fn fields(document: &RawDocument, level: usize) -> Result<Vec<(String, Cell)>, EngineError> {
     let field = |element: bson::error::Result<(&bson::raw::CStr, RawBsonRef<'_>)>| {
-        let (key, value) = element.map_err(malformed)?;
+        let (key, value) = element.map_err(|error| malformed(&error))?;
         Ok((key.as_str().to_owned(), at(value, level)?))
     };
     document.into_iter().map(field).collect()
 }
 
 /// A reply that is no BSON.
-pub(super) fn malformed(error: bson::error::Error) -> EngineError {
+pub(super) fn malformed(error: &bson::error::Error) -> EngineError {
     tracing::debug!(%error, "the database sent a document that cannot be read");
     EngineError::Failed
 }

@@ -5,3 +5,4 @@ mod faults;
 mod site;
 mod stopping;
 mod tls;
+mod wire;

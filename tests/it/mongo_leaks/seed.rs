@@ -16,7 +16,7 @@ pub(super) fn collections(own: bool) -> Vec<(&'static str, Vec<Document>)> {
         ("employees", employees()),
         ("places", places()),
     ] {
-        let documents = if own { documents } else { among_others(name, documents) };
+        let documents = if own { documents } else { among_others(name, &documents) };
         collections.push((name, documents));
     }
     if !own {
@@ -106,10 +106,10 @@ fn places() -> Vec<Document> {
 }
 
 /// Each document, then as others have it; in all of them a field that no catalog lists.
-fn among_others(name: &str, own: Vec<Document>) -> Vec<Document> {
+fn among_others(name: &str, own: &[Document]) -> Vec<Document> {
     let mut all = Vec::new();
     let mut id = FOREIGN_ID;
-    for document in &own {
+    for document in own {
         let others: [(Option<Bson>, bool); 6] = [
             (Some(7_i64.into()), false),
             (Some(99_i64.into()), true),
