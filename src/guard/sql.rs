@@ -20,6 +20,7 @@ mod totality;
 mod tree;
 mod tsql;
 mod types;
+mod used;
 mod verify;
 
 use crate::catalog::Catalog;
@@ -28,6 +29,7 @@ use crate::predicate::{PredicateSet, Value};
 use super::{Guarded, Refusal, RefusalCode};
 use fence::{Hazards, Read};
 use print::Text;
+use resolve::Findings;
 use rewrite::{Reader, Rewrite};
 use text::Author;
 
@@ -107,16 +109,17 @@ fn rewrite(
 ) -> Result<SelectSql, Refusal> {
     let parsed = text::parse(query, dialect)?;
     let mut resolved = admit::admit(&parsed, dialect, Author::Proposal, &catalog.functions)?;
-    let hazards = resolve::resolve(&mut resolved, dialect, catalog, filters)?;
+    let Findings { hazards, used } = resolve::resolve(&mut resolved, dialect, catalog, filters)?;
     let mut readable = resolved.clone();
     let rewrite = |reader| Rewrite {
         dialect,
         catalog,
         filters,
         hazards: &hazards,
+        used: &used,
         reads: Vec::new(),
         reader,
-        nesting: 0,
+        outside: 0,
     };
     let mut binds = Vec::new();
     let mut for_engine = rewrite(Reader::Engine(&mut binds));
@@ -151,10 +154,14 @@ fn read_back(
     dialect: Dialect,
     catalog: &Catalog,
 ) -> Result<(), Refusal> {
+    // Parentheses that the printer adds count as depth.
+    let refused = |refusal: Refusal| {
+        if refusal.code == RefusalCode::TooLarge { refusal } else { mismatch() }
+    };
     let parsed = text::parse_printed(&printed.text, dialect, &printed.placeholders);
-    let parsed = parsed.map_err(|_| mismatch())?;
-    let admitted = admit::admit(&parsed, dialect, Author::Guard, &catalog.functions)
-        .map_err(|_| mismatch())?;
+    let parsed = parsed.map_err(refused)?;
+    let admitted =
+        admit::admit(&parsed, dialect, Author::Guard, &catalog.functions).map_err(refused)?;
     if &admitted == tree { Ok(()) } else { Err(mismatch()) }
 }
 

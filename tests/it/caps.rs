@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use dialektai::guard::RefusalCode;
 use dialektai::guard::sql::{Dialect, guard_sql};
 
 use crate::{rewrite, world};
@@ -181,6 +182,7 @@ fn chains_and_nests_are_answered() {
                         Ok(_) => answers.0 += 1,
                         Err(refusal) => {
                             assert!(refusal.message.len() < 400, "{about}: {refusal}");
+                            assert_ne!(refusal.code, RefusalCode::RoundTrip, "{about}");
                             answers.1 += 1;
                         }
                     }

@@ -6,6 +6,8 @@ use dialektai::audit::Record;
 use dialektai::engine::{Cell, EngineError};
 use dialektai::policy::Database;
 use dialektai::service::{self, Failure, Served};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
 use crate::http::case;
@@ -69,4 +71,25 @@ async fn the_demo_database_builds_itself() {
     let text = "SELECT DISTINCT customer_id FROM tasks";
     let (_, rows) = service::query(&served, &principal, text, Record::begin("test")).await.unwrap();
     assert_eq!(rows.rows, [[Cell::Integer(82)]]);
+}
+
+/// SQLite lets WHERE name a result column where the table has no such column.
+#[tokio::test]
+async fn a_tenant_column_that_is_gone_is_an_error_whatever_the_query_names_its_results() {
+    let (served, folder) = served("rows = 10").await;
+    let path = folder.path().join("limited/data.sqlite");
+    let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    let migration = "ALTER TABLE tasks RENAME COLUMN customer_id TO tenant";
+    sqlx::raw_sql(migration).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    for text in [
+        "SELECT 82 AS customer_id, title FROM tasks",
+        "SELECT 82 AS Customer_ID, title FROM tasks",
+        "WITH t AS (SELECT 82 AS customer_id, title FROM tasks) SELECT * FROM t",
+        "SELECT (SELECT 82 AS customer_id FROM tasks)",
+        "SELECT title FROM tasks",
+    ] {
+        let failure = run(&served, text).await.unwrap_err();
+        assert!(matches!(failure, Failure::Engine(EngineError::Failed)), "{text}: {failure}");
+    }
 }

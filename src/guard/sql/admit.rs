@@ -349,7 +349,7 @@ impl Admit {
                 "use a shorter, plain name",
             ));
         }
-        Ok(Name(text))
+        Ok(Name::new(text))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What differs between SQL dialects in spelling.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use sqlparser::keywords::ALL_KEYWORDS;
 
@@ -209,7 +211,7 @@ impl Dialect {
         if !shape {
             return false;
         }
-        let keyword = ALL_KEYWORDS.binary_search_by(|keyword| in_capitals(keyword, name)).is_ok();
+        let keyword = is_keyword(name);
         let reserved = match self {
             Self::Mssql => tsql::is_reserved(name),
             Self::Mysql => MYSQL_RESERVED.binary_search(&name).is_ok() || name.starts_with("utc_"),
@@ -220,6 +222,19 @@ impl Dialect {
     }
 }
 
+/// Whether the parser knows a name as a keyword. Asked of every name that is printed.
+fn is_keyword(name: &str) -> bool {
+    /// No keyword is longer.
+    const LONGEST: usize = 64;
+    static KEYWORDS: LazyLock<HashSet<&[u8]>> =
+        LazyLock::new(|| ALL_KEYWORDS.iter().map(|keyword| keyword.as_bytes()).collect());
+    let mut capitals = [0; LONGEST];
+    let Some(capitals) = capitals.get_mut(..name.len()) else { return false };
+    capitals.copy_from_slice(name.as_bytes());
+    capitals.make_ascii_uppercase();
+    KEYWORDS.contains(&*capitals)
+}
+
 /// Compares a keyword with a name as if that were written in capitals.
 pub(super) fn in_capitals(keyword: &str, name: &str) -> Ordering {
     keyword.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_uppercase()))
@@ -228,6 +243,14 @@ pub(super) fn in_capitals(keyword: &str, name: &str) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_keyword_is_known() {
+        for keyword in ALL_KEYWORDS {
+            assert!(is_keyword(keyword) && is_keyword(&keyword.to_lowercase()), "{keyword}");
+        }
+        assert!(!is_keyword("customer_id") && !is_keyword(&"x".repeat(65)));
+    }
 
     #[test]
     fn only_plain_words_are_bare() {

@@ -15,6 +15,7 @@ use super::totality::{Analysis, derived_name};
 use super::tree::{
     Body, Cte, Distinct, Expr, GroupItem, Name, OrderItem, Query, Select, SelectItem, With,
 };
+use super::used::Used;
 use crate::catalog::Catalog;
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::PredicateSet;
@@ -26,13 +27,22 @@ const MAX_TABLES: usize = 64;
 /// before twice would double the columns with every line.
 const MAX_COLUMNS: usize = 2_000;
 
-/// Resolves `query` in place. Gives what may fail before the filters are applied.
+/// What is known of a query whose names are resolved.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// What may fail before the filters are applied.
+    pub(super) hazards: Hazards,
+    /// What it reads of each relation.
+    pub(super) used: Used,
+}
+
+/// Resolves `query` in place.
 pub(super) fn resolve(
     query: &mut Query,
     dialect: Dialect,
     catalog: &Catalog,
     filters: &PredicateSet,
-) -> Result<Hazards, Refusal> {
+) -> Result<Findings, Refusal> {
     let mut resolver = Resolver {
         dialect,
         catalog,
@@ -46,10 +56,11 @@ pub(super) fn resolve(
         innermost: None,
         renamed: Vec::new(),
         uses: Vec::new(),
+        used: Used::default(),
         aggregating: Vec::new(),
     };
     resolver.query(query)?;
-    Ok(resolver.hazards)
+    Ok(Findings { hazards: resolver.hazards, used: resolver.used })
 }
 
 struct Resolver<'a> {
@@ -73,6 +84,7 @@ struct Resolver<'a> {
     renamed: Vec<Name>,
     /// Columns named outside of aggregates: see `group`.
     uses: Vec<group::Use>,
+    used: Used,
     /// The places of the scopes whose aggregates surround what is at hand.
     aggregating: Vec<usize>,
 }
@@ -441,6 +453,7 @@ impl Resolver<'_> {
                     })?;
                     columns.extend(scope.star(self.dialect));
                     let bindings = scope.bindings.clone();
+                    self.used.all(&bindings);
                     self.note_star(&bindings);
                 }
                 SelectItem::TableStar(table) => {
@@ -461,6 +474,7 @@ impl Resolver<'_> {
                     columns.extend(own.iter().cloned());
                     *table = vec![name.clone()];
                     let binding = binding.cloned();
+                    self.used.all(&binding);
                     self.note_star(&binding);
                 }
             }

@@ -11,6 +11,7 @@ use super::tree::{
     GroupItem, JoinConstraint, Literal, Name, OrderItem, Over, Query, Select, SelectItem, UnaryOp,
     WindowSpec,
 };
+use super::used::Used;
 use super::{Dialect, tsql};
 use crate::catalog::{Catalog, Relation, RelationName};
 use crate::guard::{Refusal, RefusalCode};
@@ -34,11 +35,13 @@ pub(super) struct Rewrite<'a, 'r> {
     pub(super) filters: &'a PredicateSet,
     /// What may fail on a row: if anything may, filtered relations are fenced.
     pub(super) hazards: &'a Hazards,
+    /// The columns that are named, of each relation occurrence.
+    pub(super) used: &'a Used,
     /// What was rewritten.
     pub(super) reads: Vec<Read>,
     pub(super) reader: Reader<'r>,
-    /// How many SELECTs surround the one at hand.
-    pub(super) nesting: usize,
+    /// How many SELECTs surround the one at hand whose columns it could take for its own.
+    pub(super) outside: usize,
 }
 
 type Rewritten = Result<(), Refusal>;
@@ -47,7 +50,7 @@ impl Rewrite<'_, '_> {
     pub(super) fn query(&mut self, query: &mut Query) -> Rewritten {
         let Query { with, body, order_by, limit, offset, fetch_with_ties } = query;
         for cte in with.iter_mut().flat_map(|with| &mut with.ctes) {
-            self.nested(&mut cte.query)?;
+            self.query(&mut cte.query)?;
         }
         self.body(body)?;
         self.order_items(order_by)?;
@@ -57,10 +60,11 @@ impl Rewrite<'_, '_> {
         Ok(())
     }
 
+    /// A query that sees the columns of what is around it.
     fn nested(&mut self, query: &mut Query) -> Rewritten {
-        self.nesting += 1;
+        self.outside += 1;
         self.query(query)?;
-        self.nesting -= 1;
+        self.outside -= 1;
         Ok(())
     }
 
@@ -113,7 +117,9 @@ impl Rewrite<'_, '_> {
 
     /// The one relation of a FROM clause that may take the flat form.
     fn alone(&self, from: &[FromItem]) -> Option<(RelationName, Name)> {
-        let [FromItem { relation: Factor::Occurrence { relation, alias }, joins }] = from else {
+        let [FromItem { relation: Factor::Occurrence { relation, alias, number: _ }, joins }] =
+            from
+        else {
             return None;
         };
         let filtered = match self.filters.filter_for(relation) {
@@ -130,7 +136,7 @@ impl Rewrite<'_, '_> {
         let catalog = self.catalog;
         let relation = catalog.relation(name).ok_or_else(gone)?;
         // Inside another SELECT an unqualified name could be taken by the outer one (rule B14).
-        let qualifier = (self.nesting > 0).then_some(alias);
+        let qualifier = (self.outside > 0 || self.is_captured(select, relation)).then_some(alias);
         let condition = self.condition(relation, qualifier)?;
         let starred = select.items.iter().any(|item| !matches!(item, SelectItem::Expr { .. }));
         if starred && !matches!(self.reader, Reader::People) {
@@ -145,6 +151,20 @@ impl Rewrite<'_, '_> {
             (condition, filter) => condition.or(filter),
         };
         Ok(())
+    }
+
+    /// Whether the query gives a result column the name of one of the relation's. SQLite lets WHERE name result columns
+    /// where the table has no such column: after a migration that nobody told of, `SELECT 82 AS customer_id` would
+    /// answer the filter.
+    fn is_captured(&self, select: &Select, relation: &Relation) -> bool {
+        let named = |name: &Name| {
+            let mut columns = relation.columns.iter();
+            columns.any(|column| self.dialect.same_name(column.name.as_str(), name.as_str()))
+        };
+        self.dialect == Dialect::Sqlite
+            && select.items.iter().any(
+                |item| matches!(item, SelectItem::Expr { expr: _, alias: Some(name) } if named(name)),
+            )
     }
 
     /// The relation's row filter as an expression; `None` where every row is visible.
@@ -183,11 +203,12 @@ impl Rewrite<'_, '_> {
 
     fn factor(&mut self, factor: &mut Factor) -> Rewritten {
         match factor {
-            Factor::Occurrence { relation, alias } => {
-                *factor = self.occurrence(relation, alias)?;
+            Factor::Occurrence { relation, alias, number } => {
+                *factor = self.occurrence(relation, alias, *number)?;
                 Ok(())
             }
-            Factor::Derived { lateral: _, query, alias: _ } => self.nested(query),
+            Factor::Derived { lateral: true, query, alias: _ } => self.nested(query),
+            Factor::Derived { lateral: false, query, alias: _ } => self.query(query),
             Factor::Nested { from, alias: _ } => self.source(from),
             Factor::Rows { function: _, args, alias: _ } => self.exprs(args),
             // A CTE, whose own body is filtered.
@@ -196,12 +217,20 @@ impl Rewrite<'_, '_> {
         }
     }
 
-    /// `(SELECT base.c1, .. FROM schema.t AS base WHERE filter [fence]) AS alias(user's column list)`.
-    fn occurrence(&mut self, name: &RelationName, alias: &Alias) -> Result<Factor, Refusal> {
+    /// `(SELECT [base.]c1, .. FROM schema.t AS base WHERE filter [fence]) AS alias(user's column list)`, with the columns
+    /// that the query names.
+    fn occurrence(
+        &mut self,
+        name: &RelationName,
+        alias: &Alias,
+        number: usize,
+    ) -> Result<Factor, Refusal> {
         let catalog = self.catalog;
         let relation = catalog.relation(name).ok_or_else(gone)?;
         let inner = Name::new(INNER);
-        let filter = self.condition(relation, Some(&inner))?;
+        // Beside a table, a derived one sees nothing of it, and at the outermost there is nothing else to see.
+        let qualifier = (self.outside > 0).then_some(&inner);
+        let filter = self.condition(relation, qualifier)?;
         let fenced = self.hazards.any() && filter.is_some();
         self.read(name, &alias.name, fenced);
         let (mut limit, mut offset) = (None, None);
@@ -228,7 +257,7 @@ impl Rewrite<'_, '_> {
             }
         }
         let select = Select {
-            items: expand(SelectItem::Star, relation, Some(&inner)),
+            items: columns(relation, qualifier, |index| self.used.lists(number, index)),
             from: vec![FromItem { relation: base(name, inner), joins: Vec::new() }],
             filter,
             ..Select::default()
@@ -363,15 +392,22 @@ fn base(relation: &RelationName, alias: Name) -> Factor {
 fn expand(item: SelectItem, relation: &Relation, qualifier: Option<&Name>) -> Vec<SelectItem> {
     match item {
         SelectItem::Expr { .. } => vec![item],
-        SelectItem::Star | SelectItem::TableStar(_) => relation
-            .columns
-            .iter()
-            .map(|column| {
-                let parts = qualifier.cloned().into_iter().chain([Name::new(column.name.as_str())]);
-                SelectItem::Expr { expr: Expr::Column(parts.collect()), alias: None }
-            })
-            .collect(),
+        SelectItem::Star | SelectItem::TableStar(_) => columns(relation, qualifier, |_| true),
     }
+}
+
+/// The columns of a relation, of the places that are `listed`.
+fn columns(
+    relation: &Relation,
+    qualifier: Option<&Name>,
+    listed: impl Fn(usize) -> bool,
+) -> Vec<SelectItem> {
+    let columns = relation.columns.iter().enumerate().filter(|(index, _)| listed(*index));
+    let items = columns.map(|(_, column)| {
+        let parts = qualifier.cloned().into_iter().chain([Name::new(column.name.as_str())]);
+        SelectItem::Expr { expr: Expr::Column(parts.collect()), alias: None }
+    });
+    items.collect()
 }
 
 fn gone() -> Refusal {

@@ -25,8 +25,16 @@ pub(super) struct Binding {
     /// The schema and name by which a base relation without an alias may also be called (rule B22).
     pub(super) relation: Option<RelationName>,
     /// The base relation that it is, whatever its alias.
-    pub(super) base: Option<RelationName>,
+    pub(super) base: Option<Base>,
     pub(super) columns: Vec<ScopeColumn>,
+}
+
+/// The base relation behind a binding.
+#[derive(Debug, Clone)]
+pub(super) struct Base {
+    pub(super) relation: RelationName,
+    /// Its number in [`Used`](super::used::Used).
+    pub(super) occurrence: usize,
 }
 
 /// What a FROM clause brings into scope.

@@ -1,6 +1,7 @@
 //! The gates behind the rewriter: what a broken one might hand on is refused.
 
 use super::tree::{Body, Expr, Factor, FromItem, Literal, Name, Query, Select, SelectItem};
+use super::used::Used;
 use super::*;
 use crate::catalog::{ColumnName, RelationName};
 use crate::predicate::{CmpOp, Predicate, RowFilter};
@@ -111,7 +112,7 @@ fn what_does_not_read_back_is_refused() {
 #[test]
 fn a_relation_without_its_filter_is_not_printed() {
     let alias = tree::Alias { name: Name::new("t"), columns: Vec::new() };
-    let relation = Factor::Occurrence { relation: named("t"), alias };
+    let relation = Factor::Occurrence { relation: named("t"), alias, number: 0 };
     let from = vec![FromItem { relation, joins: Vec::new() }];
     let tree = select(Expr::Column(vec![Name::new("id")]), from);
     assert_eq!(seal(&tree, Dialect::Sqlite), Err(RefusalCode::RoundTrip));
@@ -122,7 +123,7 @@ fn a_relation_without_its_filter_is_not_printed() {
 #[test]
 fn a_relation_without_rows_is_not_rewritten() {
     let alias = tree::Alias { name: Name::new("closed"), columns: Vec::new() };
-    let relation = Factor::Occurrence { relation: named("closed"), alias };
+    let relation = Factor::Occurrence { relation: named("closed"), alias, number: 0 };
     let from = vec![FromItem { relation, joins: Vec::new() }];
     let mut tree = select(Expr::Column(vec![Name::new("id")]), from);
     let (catalog, filters, mut binds) = (Catalog::parse(CATALOG).unwrap(), filters(), Vec::new());
@@ -134,9 +135,10 @@ fn a_relation_without_rows_is_not_rewritten() {
             catalog: &catalog,
             filters: &filters,
             hazards: &hazards,
+            used: &Used::default(),
             reads: Vec::new(),
             reader: Reader::Engine(&mut binds),
-            nesting: 0,
+            outside: 0,
         };
         let refusal = rewrite.query(&mut tree).unwrap_err();
         assert_eq!(refusal.code, RefusalCode::RoundTrip);

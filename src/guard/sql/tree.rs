@@ -4,14 +4,16 @@
 //! be printed, so what reaches a database is bounded by these types and not by a list of forbidden things.
 //! Parentheses are not kept: the tree's shape is the meaning, and `print` writes them where the shape needs them.
 
+use std::sync::Arc;
+
 use crate::catalog::RelationName;
 
 /// An identifier, unquoted and already folded as the dialect folds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Name(pub(super) String);
+pub(super) struct Name(Arc<str>);
 
 impl Name {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub(super) fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
@@ -135,6 +137,8 @@ pub(super) enum Factor {
     Occurrence {
         relation: RelationName,
         alias: Alias,
+        /// In [`Used`](super::used::Used).
+        number: usize,
     },
     /// A base relation, by its catalog name: only ever inside its own filter.
     // INVARIANT (isolation): `rewrite` alone constructs this, next to the row filter.

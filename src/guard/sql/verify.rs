@@ -10,15 +10,17 @@
 //! is wrong.
 
 mod calls;
+mod from;
 mod tokens;
 
 use super::Dialect;
 use super::emit::{Emit, Values};
 use super::print;
 use super::tree::Name;
-use crate::catalog::{Catalog, Relation, RelationName};
+use crate::catalog::{Catalog, Relation};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{PredicateSet, RowFilter, Value};
+use from::From;
 use tokens::{Token, tokens};
 
 /// Words that begin what follows FROM and WHERE in a SELECT.
@@ -77,15 +79,6 @@ struct Verifier<'a> {
     filters: &'a PredicateSet,
     /// The names of WITH that can be read here, innermost last.
     ctes: Vec<&'a str>,
-}
-
-/// What a FROM clause holds.
-#[derive(Default)]
-struct From<'a> {
-    /// Relations, each with the name that it goes by.
-    relations: Vec<(&'a Relation, &'a str)>,
-    /// Everything that was joined, subqueries and CTEs too.
-    items: usize,
 }
 
 /// `None` is a disagreement.
@@ -210,8 +203,13 @@ impl<'a> Verifier<'a> {
 
     /// From after SELECT to where the next SELECT, a parenthesis or the end takes over.
     fn select(&mut self, outside: usize) -> Verified<()> {
+        let mut aliases = Vec::new();
         while let Some(token) = self.peek() {
             match token {
+                token if token.is("AS") => {
+                    self.at += 1;
+                    aliases.push(self.name()?);
+                }
                 Token::Open => self.parenthesis(outside + 1)?,
                 Token::Close => return Some(()),
                 token if token.is("FROM") && !self.is_distinct_from() => break,
@@ -238,11 +236,20 @@ impl<'a> Verifier<'a> {
             (Some(RowFilter::Where(_)), true) => {
                 let (relation, alias) = filtered?;
                 let guarded = self.filter(relation, Some(alias))
-                    // An unqualified column could be taken for one of a SELECT around it (rule B14).
-                    || (outside == 0 && self.filter(relation, None));
+                    // An unqualified column could be taken for one of a SELECT around it (rule B14), and on SQLite for a
+                    // result column.
+                    || (outside == 0 && !self.names_any(relation, &aliases) && self.filter(relation, None));
                 if guarded { self.condition(outside + 1, true) } else { None }
             }
         }
+    }
+
+    /// Whether SQLite could take a result column of these names for a column of the relation that is gone.
+    fn names_any(&self, relation: &Relation, aliases: &[&str]) -> bool {
+        let named = |alias: &&str| {
+            relation.columns.iter().any(|column| column.name.as_str().eq_ignore_ascii_case(alias))
+        };
+        self.dialect == Dialect::Sqlite && aliases.iter().any(named)
     }
 
     /// Whether the word so many steps before this one is among these.
@@ -371,103 +378,6 @@ impl<'a> Verifier<'a> {
             self.at += length + 2;
         }
         enclosed
-    }
-
-    /// The items of a FROM clause, up to the word that ends it.
-    fn sources(&mut self, outside: usize, from: &mut From<'a>) -> Verified<()> {
-        loop {
-            self.take(&["LATERAL"]);
-            from.items += 1;
-            let relation = if self.peek() == Some(&Token::Open) {
-                self.at += 1;
-                if self.is_query() {
-                    self.query(outside + 1)?;
-                } else {
-                    self.sources(outside, from)?;
-                    // A join in parentheses is more than one item, whatever it holds.
-                    from.items += 1;
-                }
-                self.expect(&Token::Close)?;
-                None
-            } else if self.makes_rows() {
-                self.at += 1;
-                self.parenthesis(outside + 1)?;
-                None
-            } else {
-                self.named()?
-            };
-            let mut alias = None;
-            if self.take(&["AS"]) {
-                alias = Some(self.name()?);
-                if self.peek() == Some(&Token::Open) {
-                    self.parenthesis(outside)?;
-                }
-            }
-            if let Some(relation) = relation {
-                from.relations.push((relation, alias?));
-            }
-            if !self.joined(outside)? {
-                return Some(());
-            }
-        }
-    }
-
-    /// Whether a function of PostgreSQL stands here that makes rows and reads none.
-    fn makes_rows(&self) -> bool {
-        self.dialect == Dialect::Postgresql
-            && self.next_is(&["GENERATE_SERIES", "UNNEST"])
-            && self.tokens.get(self.at + 1) == Some(&Token::Open)
-    }
-
-    /// A name in FROM: a CTE in scope, or a relation by its schema and its name, as they are in the catalog.
-    fn named(&mut self) -> Verified<Option<&'a Relation>> {
-        let first = self.name()?;
-        if self.peek() != Some(&Token::Dot) {
-            return self.ctes.contains(&first).then_some(None);
-        }
-        self.at += 1;
-        let name = RelationName { schema: first.to_owned(), name: self.name()?.to_owned() };
-        if self.peek() == Some(&Token::Dot) {
-            return None;
-        }
-        self.catalog.relation(&name).map(Some)
-    }
-
-    /// Passes what stands between two items; `false` at the end of the FROM clause.
-    fn joined(&mut self, outside: usize) -> Verified<bool> {
-        loop {
-            match self.peek() {
-                None | Some(Token::Close) => return Some(false),
-                Some(Token::Comma) => {
-                    self.at += 1;
-                    return Some(true);
-                }
-                Some(token) if token.is_any(&CLAUSES) => return Some(false),
-                Some(_) if self.is_join() => {
-                    while self.take(&JOINS) {}
-                    return Some(true);
-                }
-                Some(token) if token.is_any(&["ON", "USING"]) => {
-                    self.at += 1;
-                    self.join_condition(outside + 1)?;
-                }
-                Some(_) => return None,
-            }
-        }
-    }
-
-    /// What follows ON or USING.
-    fn join_condition(&mut self, outside: usize) -> Verified<()> {
-        while let Some(token) = self.peek() {
-            match token {
-                Token::Close | Token::Comma => break,
-                Token::Open => self.parenthesis(outside)?,
-                token if token.is_any(&CLAUSES) || self.is_join() => break,
-                token if token.is_any(&["SELECT", "WITH", "TABLE", "INTO", "ON"]) => return None,
-                _ => self.at += 1,
-            }
-        }
-        Some(())
     }
 }
 

@@ -295,7 +295,10 @@ impl Admit {
                 match (admit.author, name.as_slice(), &alias) {
                     // In our own text a qualified name is a base relation, and is read back as one.
                     (Author::Guard, [schema, name], Some(alias)) => Ok(Factor::Base {
-                        relation: RelationName { schema: schema.0.clone(), name: name.0.clone() },
+                        relation: RelationName {
+                            schema: schema.as_str().to_owned(),
+                            name: name.as_str().to_owned(),
+                        },
                         alias: alias.name.clone(),
                     }),
                     _ => Ok(Factor::Named { name, alias }),

@@ -383,6 +383,9 @@ impl Resolver<'_> {
                 let place = self.scopes.len().checked_sub(depth + 1);
                 self.innermost = self.innermost.max(place);
                 if let Some(place) = place {
+                    if let Some(scope) = self.scopes.get(place) {
+                        self.used.name(scope, &resolved, self.dialect);
+                    }
                     self.note_use(place, &resolved);
                 }
                 *parts = if written { resolved } else { self.spelled(resolved, depth) };

@@ -1,7 +1,7 @@
 //! FROM clauses: which relation or CTE each name is, and what comes into scope.
 
 use super::super::Dialect;
-use super::super::scope::{self, Binding, Scope, ScopeColumn};
+use super::super::scope::{self, Base, Binding, Scope, ScopeColumn};
 use super::super::suggest;
 use super::super::totality::{Analysis, Kind};
 use super::super::tree::{Alias, Expr, Factor, FromItem, Join, JoinConstraint, Name, UnaryOp};
@@ -22,6 +22,10 @@ impl Resolver<'_> {
             }
         }
         self.late_conditions(from, &scope)?;
+        // SQLite's `t.*` over a FULL JOIN asks all tables for a merged column, also those that stand to its right.
+        for merged in &scope.merged {
+            self.used.name(&scope, std::slice::from_ref(merged), self.dialect);
+        }
         Ok(scope)
     }
 
@@ -41,9 +45,9 @@ impl Resolver<'_> {
             if let (JoinConstraint::On(on), Dialect::Postgresql | Dialect::Mysql | Dialect::Mssql) =
                 (constraint, self.dialect)
             {
-                self.scopes.push(scope.clone());
+                self.scopes.push(std::mem::take(scope));
                 self.condition(on, &[])?;
-                self.scopes.pop();
+                *scope = self.scopes.pop().unwrap_or_default();
             }
         }
         Ok(())
@@ -95,6 +99,7 @@ impl Resolver<'_> {
                     return Err(scope::unknown_column(std::slice::from_ref(name)));
                 };
                 sides.push(analysis);
+                self.used.name(side, &parts, self.dialect);
                 if let Some(canonical) = parts.last() {
                     *name = canonical.clone();
                 }
@@ -111,6 +116,8 @@ impl Resolver<'_> {
     }
 
     fn natural(&mut self, left: &Scope, right: &Scope) -> Resolved<Vec<Name>> {
+        // The server finds out by itself which columns are common.
+        self.used.all(left.bindings.iter().chain(&right.bindings));
         let mut names = left.common_names(right, self.dialect);
         self.using(&mut names, left, right)
     }
@@ -155,6 +162,7 @@ impl Resolver<'_> {
                 match alias {
                     // An aliased join hides the names inside it.
                     Some(alias) => {
+                        self.used.all(&inner.bindings);
                         let mut columns = inner.star(self.dialect);
                         scope::rename(&mut columns, alias)?;
                         let name = Some(alias.name.clone());
@@ -207,7 +215,7 @@ impl Resolver<'_> {
 
     /// A name in FROM: a CTE in scope if it is unqualified (rule A7), else a relation.
     pub(super) fn named(
-        &self,
+        &mut self,
         name: &mut [Name],
         alias: Option<&Alias>,
     ) -> Resolved<(Binding, Option<Factor>)> {
@@ -272,13 +280,19 @@ impl Resolver<'_> {
         let own = Alias { name: Name::new(&*relation.name.name), columns: Vec::new() };
         let bound = alias.unwrap_or(&own);
         scope::rename(&mut columns, bound)?;
+        let number = self.used.occurrence(relation.columns.len());
         let binding = Binding {
             name: Some(bound.name.clone()),
             relation: alias.is_none().then(|| relation.name.clone()),
-            base: Some(relation.name.clone()),
+            base: Some(Base { relation: relation.name.clone(), occurrence: number }),
             columns,
         };
-        let factor = Factor::Occurrence { relation: relation.name.clone(), alias: bound.clone() };
+        if !bound.columns.is_empty() {
+            // It names the columns by their place.
+            self.used.all([&binding]);
+        }
+        let factor =
+            Factor::Occurrence { relation: relation.name.clone(), alias: bound.clone(), number };
         Ok((binding, Some(factor)))
     }
 }

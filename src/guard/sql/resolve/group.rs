@@ -96,7 +96,7 @@ impl Resolver<'_> {
         grouped: &[Vec<Name>],
     ) -> Option<&Column> {
         let binding = scope.binding(table, self.dialect)?;
-        let relation = self.catalog.relation(binding.base.as_ref()?)?;
+        let relation = self.catalog.relation(&binding.base.as_ref()?.relation)?;
         // An alias list may have renamed the columns, but it keeps their order.
         let mut columns = relation.columns.iter().zip(&binding.columns);
         let keyed = !relation.primary_key.is_empty()

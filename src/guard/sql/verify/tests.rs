@@ -1,7 +1,7 @@
 //! What the verifier must see: texts as a broken rewriter might print them.
 
 use super::*;
-use crate::catalog::ColumnName;
+use crate::catalog::{ColumnName, RelationName};
 use crate::predicate::{CmpOp, Predicate};
 
 const CATALOG: &str = r#"
@@ -51,6 +51,10 @@ fn what_is_behind_its_filter_is_seen() {
         "SELECT id FROM main.t AS t WHERE tenant = ?1 AND id > 3 AND (id = 1 OR id = 2)",
         "SELECT id FROM main.t AS t WHERE tenant = ?1 AND CASE WHEN id = 1 OR id = 2 THEN 1 END",
         "SELECT a.id FROM (SELECT base.id FROM main.t AS base WHERE base.tenant = ?1 LIMIT -1) AS a",
+        "SELECT a.id FROM (SELECT id FROM main.t AS base WHERE tenant = ?1 LIMIT -1) AS a \
+         LEFT JOIN (SELECT tenant FROM main.u AS base WHERE tenant = ?1 OR tenant = ?2) AS b ON b.tenant = a.id",
+        "SELECT 82 AS x, id FROM main.t AS t WHERE tenant = ?1",
+        "SELECT 82 AS tenant, id FROM main.t AS t WHERE t.tenant = ?1",
         "SELECT code FROM main.shared AS shared",
         "SELECT code FROM main.shared AS shared WHERE code = 'x' OR code = 'y'",
         "WITH c (x) AS (SELECT id FROM main.t AS t WHERE t.tenant = ?1) SELECT x FROM c AS d",
@@ -85,6 +89,11 @@ fn what_is_not_behind_its_filter_is_refused() {
         // Inside another SELECT, the unqualified column could be the other one's.
         "SELECT (SELECT count(*) FROM main.t AS t WHERE tenant = ?1) AS n",
         "SELECT 1 FROM (SELECT id FROM main.t AS t WHERE x.tenant = ?1) AS a",
+        "SELECT 1 WHERE 1 IN (SELECT 1 FROM (SELECT id FROM main.t AS base WHERE tenant = ?1) AS a)",
+        // It could be the result column.
+        "SELECT 82 AS tenant, id FROM main.t AS t WHERE tenant = ?1",
+        "SELECT id, 82 AS TENANT FROM main.t AS t WHERE tenant = ?1",
+        "SELECT a.id FROM (SELECT 82 AS tenant, id FROM main.t AS base WHERE tenant = ?1) AS a",
         // Joined, not alone.
         "SELECT 1 FROM main.t AS t, main.shared AS s WHERE t.tenant = ?1",
         "SELECT 1 FROM main.shared AS s LEFT JOIN main.t AS t ON t.tenant = ?1",
@@ -119,6 +128,32 @@ fn what_is_not_behind_its_filter_is_refused() {
     // PostgreSQL's WITH does not see itself without RECURSIVE: the name inside is the relation.
     let own = "WITH t AS (SELECT * FROM t) SELECT * FROM t";
     assert!(!verdict(own, &[82], Dialect::Postgresql));
+}
+
+/// LATERAL and APPLY see what stands to their left; other subqueries of a FROM clause do not.
+#[test]
+fn what_a_lateral_subquery_sees_is_not_its_own() {
+    let text = |join: &str, tenant: &str, bind: &str| {
+        format!(
+            "SELECT 1 FROM (SELECT id FROM main.t AS base WHERE tenant = {bind}) AS a {join} \
+             (SELECT id FROM main.t AS t WHERE {tenant} = {bind}) AS b"
+        )
+    };
+    let lateral = |join, tenant| verdict(&text(join, tenant, "$1"), &[82], Dialect::Postgresql);
+    assert!(lateral("CROSS JOIN LATERAL", "t.tenant"));
+    assert!(!lateral("CROSS JOIN LATERAL", "tenant"));
+    assert!(lateral("CROSS JOIN", "tenant"));
+    let apply = |join, tenant| verdict(&text(join, tenant, "@P1"), &[82], Dialect::Mssql);
+    for join in ["CROSS APPLY", "OUTER APPLY"] {
+        assert!(apply(join, "t.tenant"));
+        assert!(!apply(join, "tenant"));
+    }
+    assert!(apply("CROSS JOIN", "tenant"));
+    assert!(verdict(
+        "SELECT 82 AS tenant FROM main.t AS t WHERE tenant = $1",
+        &[82],
+        Dialect::Postgresql
+    ));
 }
 
 #[test]
