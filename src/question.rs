@@ -3,7 +3,7 @@
 //! The generator that is built in needs no model. It reads a small grammar over the names in the catalog:
 //!
 //! ```text
-//! question ─► words ─► grammar, with the lexicon of what is readable ─► intent ─► compose ─► Proposal
+//! question ─► words ─► grammar, with the lexicon of what is readable ─► intent ─► compose, commands ─► Proposal
 //! ```
 //!
 //! It never guesses. Every word of a question is accounted for, or the answer is a list of questions that would be
@@ -21,11 +21,12 @@ mod condition;
 mod grammar;
 mod quote;
 mod compose;
+mod commands;
 mod suggest;
 mod answer;
 
 use crate::catalog::Catalog;
-use crate::guard::sql::Dialect;
+use crate::guard::Language;
 use crate::predicate::PredicateSet;
 
 pub use answer::{Noun, Outcome, Summary, answer_text};
@@ -47,7 +48,7 @@ pub struct Readable<'a> {
 /// The text of a query for the guard, and what to say of its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// Untrusted SQL.
+    /// Untrusted SQL, or shell text of MongoDB.
     pub text: String,
     /// What its result will hold.
     pub summary: Summary,
@@ -65,26 +66,27 @@ pub enum Understanding {
     },
 }
 
-/// Reads a question, without a model.
-pub fn propose(question: &str, dialect: Dialect, readable: &Readable<'_>) -> Understanding {
-    match understand(question, dialect, &Lexicon::new(readable)) {
+/// Reads a question, without a model, into a query of a language.
+pub fn propose(question: &str, language: Language, readable: &Readable<'_>) -> Understanding {
+    match understand(question, language, &Lexicon::new(readable)) {
         Some(proposal) => Understanding::Query(proposal),
-        None => {
-            Understanding::NotUnderstood { suggestions: suggest::suggest(readable, Some(question)) }
-        }
+        None => Understanding::NotUnderstood {
+            suggestions: suggest::suggest(readable, language, Some(question)),
+        },
     }
 }
 
-/// Questions to begin with.
-pub fn suggestions(readable: &Readable<'_>) -> Vec<String> {
-    suggest::suggest(readable, None)
+/// Questions to begin with, that are understood in a language.
+pub fn suggestions(readable: &Readable<'_>, language: Language) -> Vec<String> {
+    suggest::suggest(readable, language, None)
 }
 
-fn understand(question: &str, dialect: Dialect, lexicon: &Lexicon<'_>) -> Option<Proposal> {
+fn understand(question: &str, language: Language, lexicon: &Lexicon<'_>) -> Option<Proposal> {
     let words = words::tokens(question)?;
     let intent: Intent<'_> = grammar::parse(lexicon, &words)?;
-    Some(Proposal {
-        text: compose::compose(&intent, lexicon, dialect),
-        summary: answer::summary(&intent),
-    })
+    let text = match language {
+        Language::Sql(dialect) => compose::compose(&intent, lexicon, dialect),
+        Language::Mongo => commands::compose(&intent)?,
+    };
+    Some(Proposal { text, summary: answer::summary(&intent) })
 }

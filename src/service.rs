@@ -80,9 +80,6 @@ pub enum Failure {
     /// The database did not answer.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// Questions are not answered from such a database.
-    #[error("questions are not answered from this database yet, only queries")]
-    NoQuestions,
     /// A policy cannot be applied to this caller.
     #[error("the policies of this database cannot be applied to this caller")]
     Policy(#[source] Unsupported),
@@ -95,7 +92,6 @@ impl Failure {
             Self::NotServed(reason) => reason.code(),
             Self::Refused(refusal) => refusal.code.as_str(),
             Self::Engine(error) => error.code(),
-            Self::NoQuestions => "questions_unsupported",
             Self::Policy(_) => "policy_unsupported",
         }
     }
@@ -103,7 +99,7 @@ impl Failure {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Refused(refusal) => Outcome::Refused { code: refusal.code.as_str() },
-            Self::NotServed(_) | Self::Engine(_) | Self::NoQuestions | Self::Policy(_) => {
+            Self::NotServed(_) | Self::Engine(_) | Self::Policy(_) => {
                 Outcome::Failed { code: self.code() }
             }
         }
@@ -159,12 +155,8 @@ pub async fn answer(
         let filters = database.predicates_for(principal)?;
         let tenant_column = database.settings.tenant_filter_column.as_deref();
         let readable = Readable { catalog: &database.catalog, filters: &filters, tenant_column };
-        let understanding = match language(database.settings.engine) {
-            Language::Sql(dialect) => question::propose(question, dialect, &readable),
-            // The generator writes SQL only.
-            Language::Mongo => return Err(Failure::NoQuestions),
-        };
-        let proposal = match understanding {
+        let language = language(database.settings.engine);
+        let proposal = match question::propose(question, language, &readable) {
             Understanding::Query(proposal) => proposal,
             Understanding::NotUnderstood { suggestions } => {
                 return Ok(Answer::NotUnderstood { suggestions });

@@ -108,7 +108,7 @@ impl From<Failure> for Failed {
                 Self { hint: Some(refusal.hint.into_owned()), exit: Exit::Refused, ..failed }
             }
             Failure::NotServed(reason) => Self { hint: hint(reason), ..failed },
-            Failure::Engine(_) | Failure::NoQuestions | Failure::Policy(_) => failed,
+            Failure::Engine(_) | Failure::Policy(_) => failed,
         }
     }
 }

@@ -166,10 +166,6 @@ impl From<Failure> for ApiError {
                 };
                 Self { status, code, message: error.to_string().into(), hint: None }
             }
-            Failure::NoQuestions => {
-                let status = StatusCode::NOT_IMPLEMENTED;
-                Self { status, code, message: failure.to_string().into(), hint: None }
-            }
             Failure::Policy(_) => {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 Self { status, code, message: failure.to_string().into(), hint: None }

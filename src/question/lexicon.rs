@@ -271,7 +271,7 @@ pub(super) fn is_temporal(column_type: ColumnType) -> bool {
 pub(super) fn is_amount(relation: &Relation, column: &Column) -> bool {
     let numeric =
         matches!(column.column_type, ColumnType::Integer | ColumnType::Float | ColumnType::Decimal);
-    numeric && !is_key(relation, column)
+    numeric && !column.array && !is_key(relation, column)
 }
 
 /// Whether a column is part of a key.

@@ -1,7 +1,7 @@
 //! Suggestions: questions that are certainly understood, offered in place of a guess.
 
 use crate::catalog::Relation;
-use crate::guard::sql::Dialect;
+use crate::guard::Language;
 
 use super::cursor::Cursor;
 use super::lexicon::{Lexicon, is_amount, is_categorical, is_key, label, moment};
@@ -16,9 +16,13 @@ const MAX_NAMED: usize = 4;
 const MAX_RELATIONS: usize = 20;
 
 /// Questions to offer: about the relations that `question` names, then about any.
-pub(super) fn suggest(readable: &Readable<'_>, question: Option<&str>) -> Vec<String> {
+pub(super) fn suggest(
+    readable: &Readable<'_>,
+    language: Language,
+    question: Option<&str>,
+) -> Vec<String> {
     let lexicon = Lexicon::new(readable);
-    let understood = |text: &String| understand(text, Dialect::Sqlite, &lexicon).is_some();
+    let understood = |text: &String| understand(text, language, &lexicon).is_some();
     let mut offered: Vec<String> = Vec::new();
     let mut offer = |candidates: Vec<String>, most: usize| {
         for candidate in candidates.into_iter().filter(understood) {

@@ -1,10 +1,13 @@
 //! The built-in question generator: what it makes of each question, and that what it makes runs.
 
+mod mongodb;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
 use dialektai::catalog::{Catalog, ColumnName};
+use dialektai::guard::Language;
 use dialektai::guard::sql::Dialect;
 use dialektai::predicate::{CmpOp, Predicate, PredicateSet, RowFilter, Value};
 use dialektai::question::{
@@ -48,7 +51,8 @@ fn ask_of(
     catalog: &Catalog,
     filters: &PredicateSet,
 ) -> Understanding {
-    propose(question, dialect, &Readable { catalog, filters, tenant_column: Some("customer_id") })
+    let language = Language::Sql(dialect);
+    propose(question, language, &Readable { catalog, filters, tenant_column: Some("customer_id") })
 }
 
 fn sql(question: &str) -> String {
@@ -210,7 +214,7 @@ fn every_suggestion_is_understood() {
     let filters = filters(&catalog);
     let readable =
         Readable { catalog: &catalog, filters: &filters, tenant_column: Some("customer_id") };
-    let mut offered = suggestions(&readable);
+    let mut offered = suggestions(&readable, Language::Sql(Dialect::Sqlite));
     assert!(offered.len() >= 4, "{offered:?}");
     for question in questions() {
         if let Understanding::NotUnderstood { suggestions } = ask(&question, Dialect::Sqlite) {

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use dialektai::catalog::Catalog;
+use dialektai::guard::Language;
 use dialektai::guard::sql::{Dialect, guard_sql};
 use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::{Database, Sources};
@@ -125,7 +126,9 @@ fn sqlglot_reads_every_proposal_as_it_is_meant() {
     let readable = Readable { catalog, filters: &filters, tenant_column: Some("customer_id") };
     let mut cases = Vec::new();
     for question in questions::questions() {
-        let Understanding::Query(proposal) = propose(&question, Dialect::Mssql, &readable) else {
+        let Understanding::Query(proposal) =
+            propose(&question, Language::Sql(Dialect::Mssql), &readable)
+        else {
             continue;
         };
         let guarded = guard_sql(&proposal.text, Dialect::Mssql, catalog, &filters)

@@ -2,6 +2,8 @@
 //! through, joins and facets at depth, conditions that compare with everybody's values.
 //!
 //! Left out, since `secantusd-rs` has none of it: `$documents` where no collection is named, `$text`, search stages.
+//! Where a path of an expression leads through an array of documents it sees nothing, and MongoDB an array of what is
+//! inside; both sides of a comparison see the same.
 //! What the answer is without a total order is nobody's promise, so `$limit` and `$skip` stand after one.
 
 mod conditions;
