@@ -24,6 +24,7 @@ mod explain;
 mod http;
 mod mariadb;
 mod mongo;
+mod mongo_filters;
 mod mongo_leaks;
 mod mongo_oracle;
 mod mssql;

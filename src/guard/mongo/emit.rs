@@ -115,12 +115,13 @@ fn atoms(
             let column = known(relation, column)?;
             let path = column.name.as_str();
             let regex = regex(pattern)?;
-            if *negated {
-                push(doc! { path: { "$not": regex } });
-                push(typed(column));
+            // A regular expression also equals itself, where one is stored.
+            push(if *negated {
+                doc! { path: { "$not": regex } }
             } else {
-                push(doc! { path: regex });
-            }
+                doc! { path: regex }
+            });
+            push(typed(column));
             no_arrays(path).for_each(push);
         }
         Predicate::Elements { column, quantifier, values, negated } => {
@@ -134,10 +135,15 @@ fn atoms(
             let column = attribute(relation, column)?;
             let path = column.name.as_str();
             if *negated {
-                present(column).into_iter().for_each(push);
+                present(column).into_iter().for_each(&mut push);
             } else {
                 push(doc! { path: { "$eq": Bson::Null } });
-                no_arrays(path).for_each(push);
+                no_arrays(path).for_each(&mut push);
+                // Nothing is in a value that is no document, and that says nothing.
+                for above in ancestors(path) {
+                    let document = doc! { above: { "$type": "object" } };
+                    push(doc! { "$or": [{ above: { "$eq": Bson::Null } }, document] });
+                }
             }
         }
     }
@@ -250,9 +256,41 @@ fn literal(column: &Column, value: &Value) -> Result<Bson, Refusal> {
 
 /// A pattern as a regular expression over the whole text: anchored by `\A` and `\z`, since `$` matches before a line
 /// break at the end; `s`, so that `.` matches one.
+///
+/// What stands between two runs is matched where it is first found, and never again (`(?>..)`): there is always room for
+/// the rest then, if there is any. Without that a long text that nearly matches takes the square of its length, or more,
+/// and the server gives up with an error.
 fn regex(pattern: &[PatternElement]) -> Result<Bson, Refusal> {
+    let mut texts: Vec<String> =
+        pattern.split(|element| *element == PatternElement::AnyRun).map(literally).collect();
+    let last = texts.pop().unwrap_or_default();
+    let mut texts = texts.into_iter();
     let mut text = String::from("\\A");
-    for element in pattern {
+    if let Some(first) = texts.next() {
+        text.push_str(&first);
+        let between: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
+        match between.as_slice() {
+            [only] if last.is_empty() => text.push_str(&format!(".*{only}")),
+            between => {
+                for part in between {
+                    text.push_str(&format!("(?>.*?{part})"));
+                }
+            }
+        }
+        text.push_str(".*");
+    }
+    text.push_str(&last);
+    text.push_str("\\z");
+    let zero = |_| unknown("a pattern with a zero byte");
+    let pattern = CString::try_from(text).map_err(zero)?;
+    let options = CString::try_from("s").map_err(zero)?;
+    Ok(Bson::RegularExpression(Regex { pattern, options }))
+}
+
+/// Characters as a regular expression has them.
+fn literally(elements: &[PatternElement]) -> String {
+    let mut text = String::new();
+    for element in elements {
         match element {
             PatternElement::AnyRun => text.push_str(".*"),
             PatternElement::Char(c) if c.is_ascii_alphanumeric() || *c == ' ' => text.push(*c),
@@ -263,11 +301,7 @@ fn regex(pattern: &[PatternElement]) -> Result<Bson, Refusal> {
             PatternElement::Char(c) => text.push(*c),
         }
     }
-    text.push_str("\\z");
-    let zero = |_| unknown("a pattern with a zero byte");
-    let pattern = CString::try_from(text).map_err(zero)?;
-    let options = CString::try_from("s").map_err(zero)?;
-    Ok(Bson::RegularExpression(Regex { pattern, options }))
+    text
 }
 
 fn unknown(what: &str) -> Refusal {

@@ -231,11 +231,18 @@ fn atoms_on_nested_fields_follow_the_law() {
     }
     for predicate in predicates("d.k") {
         check(&predicate, &doc! {}, Ok(&Row::new()));
+        check(&predicate, &doc! { "d": Bson::Null }, Ok(&Row::new()));
+        // A value in the document's place is no document without the field.
+        check(&predicate, &doc! { "d": 5 }, Err(&()));
+        check(&predicate, &doc! { "d": "k" }, Err(&()));
     }
 }
 
-/// Values for an array of numbers, and what a row has for them.
-fn arrays() -> Vec<(Option<Bson>, Result<Option<Vec<i64>>, ()>)> {
+/// What a row has for an array: its elements, nothing, or that no row can have it.
+type Elements = Result<Option<Vec<i64>>, ()>;
+
+/// Values for an array of numbers.
+fn arrays() -> Vec<(Option<Bson>, Elements)> {
     let numbers = |numbers: &[i32]| Some(Bson::from(numbers.to_vec()));
     let with = |other: Bson| Some(Bson::Array(vec![Bson::Int32(5), other]));
     vec![
@@ -355,11 +362,35 @@ fn constants_have_the_type_of_their_column() {
 
 #[test]
 fn patterns_are_anchored_and_escaped() {
-    let pattern: Vec<PatternElement> =
-        "a.b*\n$é".chars().map(PatternElement::Char).chain([PatternElement::AnyRun]).collect();
-    let Bson::RegularExpression(regex) = regex(&pattern).unwrap() else { panic!() };
-    assert_eq!(regex.pattern.as_str(), "\\Aa\\.b\\*\\x0a\\$é.*\\z");
-    assert_eq!(regex.options.as_str(), "s");
+    let emitted = |pattern: &str| {
+        let element = |c| match c {
+            '*' => PatternElement::AnyRun,
+            '+' => PatternElement::Char('*'),
+            c => PatternElement::Char(c),
+        };
+        let Bson::RegularExpression(regex) =
+            regex(&pattern.chars().map(element).collect::<Vec<_>>()).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!(regex.options.as_str(), "s");
+        regex.pattern.as_str().to_owned()
+    };
+    for (pattern, expected) in [
+        ("", "\\A\\z"),
+        ("a.b+\n$é*", "\\Aa\\.b\\*\\x0a\\$é.*\\z"),
+        ("*", "\\A.*\\z"),
+        ("**", "\\A.*\\z"),
+        ("*a", "\\A.*a\\z"),
+        ("*a*", "\\A.*a.*\\z"),
+        ("x*a*", "\\Ax.*a.*\\z"),
+        // Each of these would be tried in as many places as the text has.
+        ("*a*b", "\\A(?>.*?a).*b\\z"),
+        ("*a*b*", "\\A(?>.*?a)(?>.*?b).*\\z"),
+        ("x*a**.*y", "\\Ax(?>.*?a)(?>.*?\\.).*y\\z"),
+    ] {
+        assert_eq!(emitted(pattern), expected, "{pattern}");
+    }
 }
 
 #[test]
