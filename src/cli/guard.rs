@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Format, QueryArgs, batch, load, output};
 use crate::audit::Record;
+use crate::guard::mongo;
 use crate::guard::sql::{Explained, Hazard};
 use crate::guard::{GuardedQuery, Language};
 use crate::http::wire::{self, Bind};
@@ -36,11 +37,38 @@ struct GuardedLine<'a> {
     relations: Option<Vec<Occurrence<'a>>>,
 }
 
+/// What a query reads.
+enum Reads<'a> {
+    Sql(Vec<Explained<'a>>),
+    Mongo(Vec<mongo::Explained>),
+}
+
+impl<'a> Reads<'a> {
+    fn occurrences(self) -> Vec<Occurrence<'a>> {
+        match self {
+            Self::Sql(explained) => explained.into_iter().map(Occurrence::from).collect(),
+            Self::Mongo(explained) => explained.into_iter().map(Occurrence::from).collect(),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Sql(explained) => explained.iter().map(ToString::to_string).collect(),
+            Self::Mongo(explained) => explained.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
 /// One occurrence of a relation, explained.
 #[derive(Serialize)]
 struct Occurrence<'a> {
     relation: String,
-    alias: &'a str,
+    /// In SQL, the name that the query knows it by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alias: Option<&'a str>,
+    /// On MongoDB, the place in the command that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
     filter: Option<String>,
     fenced: bool,
     hazards: Vec<Reason<'a>>,
@@ -63,19 +91,18 @@ pub(super) async fn run(policies: &Path, args: GuardArgs) -> Result<(), Failed> 
     let (tenant, scope) = (caller.tenant.as_deref(), caller.scope.as_deref());
     let principal = service::identify(&database.settings, tenant, scope)?;
     let query = service::guard_only(&database, &principal, &text, Record::begin("cli"))?;
+    let filters = database.predicates_for(&principal).map_err(Failure::from)?;
+    let (catalog, filters) = (&database.catalog, &*filters);
     let explained = match &query {
         _ if !explain => None,
-        GuardedQuery::Sql(select) => {
-            let filters = database.predicates_for(&principal).map_err(Failure::from)?;
-            let explained = select.query().explain(&database.catalog, &filters);
-            Some(explained.map_err(Failure::from)?)
-        }
-        GuardedQuery::Mongo(_) => {
-            return Err(Failed::new("unsupported", "a command has no fences to explain"));
+        GuardedQuery::Sql(select) => Some(select.query().explain(catalog, filters).map(Reads::Sql)),
+        GuardedQuery::Mongo(command) => {
+            Some(command.query().explain(catalog, filters).map(Reads::Mongo))
         }
     };
+    let explained = explained.transpose().map_err(Failure::from)?;
     match caller.format {
-        Format::Text => output::line(&as_text(&query, explained.as_deref())),
+        Format::Text => output::line(&as_text(&query, explained.as_ref())),
         Format::Json => output::json(&GuardedLine {
             outcome: "guarded",
             text: query.text(),
@@ -83,8 +110,7 @@ pub(super) async fn run(policies: &Path, args: GuardArgs) -> Result<(), Failed> 
             readable: query.readable(),
             dialect: query.language().dialect(),
             policy_version: database.version(),
-            relations: explained
-                .map(|explained| explained.into_iter().map(Occurrence::from).collect()),
+            relations: explained.map(Reads::occurrences),
         }),
     }
 }
@@ -93,7 +119,23 @@ impl<'a> From<Explained<'a>> for Occurrence<'a> {
     fn from(explained: Explained<'a>) -> Self {
         let Explained { relation, alias, filter, fenced, hazards } = explained;
         let hazards = hazards.into_iter().map(Reason::from).collect();
-        Self { relation: relation.to_string(), alias, filter, fenced, hazards }
+        let (alias, place) = (Some(alias), None);
+        Self { relation: relation.to_string(), alias, place, filter, fenced, hazards }
+    }
+}
+
+impl From<mongo::Explained> for Occurrence<'_> {
+    fn from(explained: mongo::Explained) -> Self {
+        let mongo::Explained { relation, place, filter, fence } = explained;
+        let reason = fence.map(|rule| Reason { expression: None, rule, over: &[] });
+        Self {
+            relation: relation.to_string(),
+            alias: None,
+            place: Some(place),
+            filter,
+            fenced: fence.is_some(),
+            hazards: reason.into_iter().collect(),
+        }
     }
 }
 
@@ -104,7 +146,7 @@ impl<'a> From<&'a Hazard> for Reason<'a> {
 }
 
 /// The readable form, then what the database is sent, as comments, and what it reads.
-fn as_text(query: &GuardedQuery, explained: Option<&[Explained<'_>]>) -> String {
+fn as_text(query: &GuardedQuery, explained: Option<&Reads<'_>>) -> String {
     let sign = match query.language() {
         Language::Sql(_) => "--",
         Language::Mongo => "//",
@@ -125,8 +167,8 @@ fn as_text(query: &GuardedQuery, explained: Option<&[Explained<'_>]>) -> String 
     }
     if let Some(explained) = explained {
         text.push_str(&format!("\n{sign} reads:"));
-        for occurrence in explained {
-            comment(&mut text, &occurrence.to_string());
+        for line in explained.lines() {
+            comment(&mut text, &line);
         }
     }
     text

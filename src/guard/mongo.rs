@@ -3,6 +3,7 @@
 mod admit;
 mod command;
 mod emit;
+mod explain;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod names;
@@ -19,6 +20,7 @@ use crate::catalog::Catalog;
 use crate::predicate::PredicateSet;
 
 use super::{Guarded, Refusal, RefusalCode};
+pub use explain::Explained;
 pub use names::{Chapter, ListedName, chapters};
 use rewrite::{Reader, Rewrite};
 use text::Author;

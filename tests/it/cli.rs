@@ -276,3 +276,49 @@ async fn guard_explains() {
     );
     assert!(!line.contains("relations"), "{line}");
 }
+
+/// A folder of MongoDB, of which nothing is asked but its files.
+#[tokio::test]
+async fn guard_writes_commands_and_explains_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = folder.path().join("policies/app");
+    std::fs::create_dir_all(&app).unwrap();
+    for name in ["database.toml", "catalog.toml", "shared.cedar", "tenant.cedar"] {
+        let from = crate::world::root().join("fixtures/mongo/policies").join(name);
+        std::fs::copy(from, app.join(name)).unwrap();
+    }
+    let guard = |rest: &[&str]| {
+        let mut arguments = vec!["guard", "--database", "app", "--tenant", "82"];
+        arguments.extend(rest);
+        run(folder.path(), &arguments)
+    };
+    let query = "db.projects.aggregate([{ $match: { $expr: { $gt: [{ $divide: [1, '$budget'] }, 0] } } }, \
+                 { $lookup: { from: 'countries', localField: 'country_code', foreignField: '_id', as: 'c' } }])";
+    let (exit, output, errors) = guard(&["--explain", query]);
+    assert_eq!((exit, errors.as_str()), (0, ""));
+    assert!(output.starts_with("db.projects.aggregate(["), "{output}");
+    assert!(output.contains("\n// runs as:\n//   {\"aggregate\":\"projects\""), "{output}");
+    let (_, reads) = output.split_once("\n// reads:\n").unwrap();
+    let expected = "//   app.projects in aggregate: filtered by { customer_id: 82 }, fenced off from\n\
+                    //     an operator may fail on a value\n\
+                    //   app.countries in pipeline[4].$lookup: every document may be read\n";
+    assert_eq!(reads, expected);
+    let (exit, output, _) = guard(&["--explain", "--format", "json", query]);
+    let line: Json = serde_json::from_str(&output).unwrap();
+    assert_eq!((exit, &line["dialect"], &line["binds"]), (0, &json!("mongodb"), &json!([])));
+    let hazard = json!({"expression": null, "rule": "an operator may fail on a value", "over": []});
+    assert_eq!(
+        line["relations"],
+        json!([
+            {"relation": "app.projects", "place": "aggregate", "filter": "{ customer_id: 82 }", "fenced": true, "hazards": [hazard]},
+            {"relation": "app.countries", "place": "pipeline[4].$lookup", "filter": null, "fenced": false, "hazards": []},
+        ])
+    );
+    let (_, output, _) = guard(&["--format", "json", "db.projects.find({})"]);
+    let line: Json = serde_json::from_str(&output).unwrap();
+    assert_eq!(line["readable"], "db.projects.find({ customer_id: 82 })");
+    assert!(line.get("relations").is_none());
+    let (exit, _, errors) = guard(&["--explain", "db.secrets.find()"]);
+    assert_eq!(exit, 3);
+    assert!(errors.starts_with("error[unknown_relation]: "), "{errors}");
+}

@@ -176,7 +176,7 @@ fn shown(value: &Bson, indent: usize, argument: bool) -> String {
     }
 }
 
-fn inline(value: &Bson) -> String {
+pub(super) fn inline(value: &Bson) -> String {
     match value {
         Bson::Document(fields) if fields.is_empty() => "{}".to_owned(),
         Bson::Document(fields) => {
