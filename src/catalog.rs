@@ -5,7 +5,9 @@
 
 mod added;
 mod documents;
+mod remarks;
 mod types;
+mod write;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +16,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use added::AddedFunction;
-pub(crate) use documents::{ancestors, check as check_documents};
+pub(crate) use documents::{
+    MAX_PATH, ancestors, check as check_documents, is_collection, is_field,
+};
+pub use remarks::Remarks;
+pub(crate) use remarks::keep_documents;
 pub use types::{CedarType, ColumnType};
 
 /// The name of a column, in the database's own spelling.
@@ -197,72 +203,6 @@ impl Catalog {
             catalog.relations.push(relation);
         }
         Ok(catalog)
-    }
-
-    /// Writes the catalog as a `catalog.toml` that [`Catalog::parse`] reads back: one line a column, so that a
-    /// changed column is one line of a diff.
-    pub fn to_toml(&self) -> String {
-        let mut text = String::from(
-            "# Written by `dialektai pull`. What is not here does not exist for any caller.\n",
-        );
-        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-        let names = |names: &[ColumnName]| {
-            let names: Vec<String> = names.iter().map(|name| quoted(name.as_str())).collect();
-            format!("[{}]", names.join(", "))
-        };
-        text.push_str(&format!("default_schema = {}\n", quoted(&self.default_schema)));
-        for relation in &self.relations {
-            text.push_str(&format!("\n[[relation]]\nname = {}\n", quoted(&relation.name.name)));
-            if relation.name.schema != self.default_schema {
-                text.push_str(&format!("schema = {}\n", quoted(&relation.name.schema)));
-            }
-            if relation.kind == RelationKind::View {
-                text.push_str("kind = \"view\"\n");
-            }
-            if relation.entity_type != relation.name.name {
-                text.push_str(&format!("entity_type = {}\n", quoted(&relation.entity_type)));
-            }
-            if !relation.primary_key.is_empty() {
-                text.push_str(&format!("primary_key = {}\n", names(&relation.primary_key)));
-            }
-            if !relation.unique.is_empty() {
-                let keys: Vec<String> = relation.unique.iter().map(|key| names(key)).collect();
-                text.push_str(&format!("unique = [{}]\n", keys.join(", ")));
-            }
-            if !relation.foreign_keys.is_empty() {
-                text.push_str("foreign_keys = [\n");
-                for key in &relation.foreign_keys {
-                    text.push_str(&format!(
-                        "    {{ columns = {}, references = {}, referenced_columns = {} }},\n",
-                        names(&key.columns),
-                        quoted(&key.references),
-                        names(&key.referenced_columns),
-                    ));
-                }
-                text.push_str("]\n");
-            }
-            text.push_str("columns = [\n");
-            for column in &relation.columns {
-                text.push_str(&format!(
-                    "    {{ name = {}, type = \"{}\", ",
-                    quoted(column.name.as_str()),
-                    column.column_type.name(),
-                ));
-                if !column.declared.is_empty() {
-                    text.push_str(&format!("declared = {}, ", quoted(&column.declared)));
-                }
-                text.push_str(&format!("nullable = {}", column.nullable));
-                if let Some(collation) = &column.collation {
-                    text.push_str(&format!(", collation = {}", quoted(collation)));
-                }
-                if column.array {
-                    text.push_str(", array = true");
-                }
-                text.push_str(" },\n");
-            }
-            text.push_str("]\n");
-        }
-        text
     }
 
     /// The relation of exactly this name.

@@ -3,6 +3,7 @@
 //! Comparison only: what is compared has been read by `policy` and `engine`. A finding holds names of the schema and
 //! words of the folder, never a value of a row, a password or a driver's text.
 
+mod documents;
 mod drift;
 mod filters;
 mod matter;
@@ -12,8 +13,8 @@ mod tests;
 
 use std::fmt;
 
-use crate::catalog::{ColumnName, RelationName};
-use crate::engine::{EngineError, Introspected};
+use crate::catalog::{Column, ColumnName, Relation, RelationName};
+use crate::engine::{Census, EngineError, Introspected};
 use crate::policy::settings::Settings;
 use crate::policy::{Database, LoadError, Problem};
 pub use matter::Matter;
@@ -119,6 +120,20 @@ pub fn settings(settings: &Settings) -> Vec<Finding> {
 /// That the live database could not be looked at.
 pub fn unreachable(error: EngineError) -> Finding {
     Finding::of_database(Matter::Unreachable(error))
+}
+
+/// The columns of a relation whose documents are to be counted, where every document may have what it likes.
+pub fn counted<'a>(database: &'a Database, relation: &'a Relation) -> Vec<&'a Column> {
+    documents::counted(database, relation)
+}
+
+/// What counting the documents of a relation says about the folder.
+pub fn census(
+    settings: &Settings,
+    relation: &Relation,
+    census: Result<Census, EngineError>,
+) -> Vec<Finding> {
+    documents::check(settings, relation, census)
 }
 
 /// What the live database says about the folder: errors first, otherwise in the order of the catalog.

@@ -11,6 +11,7 @@ mod output;
 mod pull;
 mod query;
 mod rls;
+mod role;
 mod serve;
 
 use std::path::{Path, PathBuf};

@@ -16,12 +16,13 @@ mod sqlite;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Column, Relation};
 use crate::guard::mongo::MongoCommand;
 use crate::guard::sql::SelectSql;
 use crate::guard::{Guarded, GuardedQuery};
 use crate::policy::settings::{EngineKind, Settings};
-pub use inspected::{Introspected, Power, Role};
+pub use inspected::{Census, Introspected, Misfit, Power, Role};
+pub use mongodb::create_role;
 
 /// An open database.
 pub enum Engine {
@@ -232,6 +233,25 @@ impl Engine {
             Self::Mysql(mysql) => mysql.introspect().await,
             Self::Mssql(mssql) => mssql.introspect().await,
             Self::Mongodb(mongodb) => mongodb.introspect().await,
+        }
+    }
+}
+
+impl Engine {
+    /// Counts the documents of a collection that do not have what the catalog says in these columns. `None` where the
+    /// database itself sees to it that every row has.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Timeout`] where there are too many to count.
+    pub async fn census(
+        &self,
+        relation: &Relation,
+        columns: &[&Column],
+    ) -> Result<Option<Census>, EngineError> {
+        match self {
+            Self::Sqlite(_) | Self::Postgres(_) | Self::Mysql(_) | Self::Mssql(_) => Ok(None),
+            Self::Mongodb(mongodb) => mongodb.census(relation, columns).await.map(Some),
         }
     }
 }

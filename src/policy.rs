@@ -20,14 +20,14 @@ mod oracle;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use cedar_policy::{PolicyId, PolicySet, Schema};
 use quick_cache::sync::Cache;
 
-use crate::catalog::{Catalog, RelationName};
+use crate::catalog::{Catalog, ColumnName, Relation, RelationName};
 use crate::identity::{DatabaseId, Principal};
 use crate::predicate::{PredicateSet, Row};
 pub use functions::FunctionProblem;
@@ -140,6 +140,25 @@ impl Database {
         evaluate::caller(&self.settings, principal).is_some_and(|caller| {
             oracle::is_authorized(&self.rules, &self.schema, relation, caller, key, row)
         })
+    }
+
+    /// The columns of a relation that its filters may read, whoever asks.
+    pub fn columns_read(&self, relation: &Relation) -> BTreeSet<ColumnName> {
+        let own = self.rules.by_entity_type.get(&relation.entity_type);
+        let policies = std::iter::once(&self.rules.shared).chain(own).flat_map(PolicySet::policies);
+        on_a_big_stack(|| {
+            policies
+                .filter_map(|policy| policy.to_pst().ok())
+                .flat_map(|policy| check::columns_of(policy.body()))
+                .filter(|name| relation.column(name).is_some())
+                .collect()
+        })
+    }
+
+    /// Whether any policy permits anybody rows of a relation. One whose policies cannot be told without a caller counts
+    /// as permitted.
+    pub fn is_permitted(&self, relation: &Relation) -> bool {
+        self.symbolic_rules(relation).map_or(true, |rules| !rules.is_empty())
     }
 
     /// Whether a scope id filters rows here; otherwise it is only recorded. It does where a policy reads

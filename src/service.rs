@@ -15,7 +15,7 @@ use crate::policy::{Database, Unsupported};
 use crate::predicate::PredicateSet;
 use crate::question::{self, Readable, Understanding};
 pub use databases::{Databases, Service};
-pub use gate::look;
+pub use gate::{census, look};
 pub use served::{NotServed, Served};
 
 /// Why a caller is not told anything. The texts are the vendor's, to the letter.

@@ -3,7 +3,7 @@
 use super::{Catalog, CatalogError, Column, ColumnName, ColumnType, Relation};
 
 /// The longest path of a column.
-const MAX_PATH: usize = 8;
+pub(crate) const MAX_PATH: usize = 8;
 
 impl Relation {
     /// The column at a path, where everything above it is a document and no array of documents.
@@ -51,15 +51,7 @@ fn sql_problem(column: &Column) -> Option<&'static str> {
 
 fn document_problem(relation: &Relation, column: &Column) -> Option<&'static str> {
     let path = column.name.as_str();
-    // Components of digits are positions in arrays.
-    let field = |name: &str| {
-        !name.is_empty()
-            && !name.starts_with('$')
-            && !name.contains('\0')
-            && !name.bytes().all(|byte| byte.is_ascii_digit())
-            && name != "__proto__"
-    };
-    if !path.split('.').all(field) || path.split('.').count() > MAX_PATH {
+    if !path.split('.').all(is_field) || path.split('.').count() > MAX_PATH {
         return Some("whose name cannot be a path");
     }
     let listed = |above: &str| {
@@ -88,8 +80,17 @@ fn document_problem(relation: &Relation, column: &Column) -> Option<&'static str
     }
 }
 
+/// Whether a path can lead to a field of this name. Components of digits are positions in arrays.
+pub(crate) fn is_field(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('$')
+        && !name.contains(['\0', '.'])
+        && !name.bytes().all(|byte| byte.is_ascii_digit())
+        && name != "__proto__"
+}
+
 /// Whether a collection is the application's own. <https://www.mongodb.com/docs/manual/reference/system-collections/>
-fn is_collection(name: &str) -> bool {
+pub(crate) fn is_collection(name: &str) -> bool {
     let reserved = ["system.", "enxcol_.", "replset.", "$"];
     !name.is_empty()
         && name.len() <= 200

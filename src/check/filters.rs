@@ -13,13 +13,19 @@ use crate::policy::settings::{EngineKind, Settings};
 
 /// Looks at the live form of the relations that are listed: the others do not exist for any query.
 pub(super) fn check(settings: &Settings, listed: &Catalog, live: &Introspected) -> Vec<Finding> {
+    // Documents have what types they like, and a sample has some of them: the catalog says what filters are written for.
+    let (of, other) = match settings.engine {
+        EngineKind::Mongodb => (listed, &live.catalog),
+        EngineKind::Sqlite | EngineKind::Postgresql | EngineKind::Mysql | EngineKind::Sqlserver => {
+            (&live.catalog, listed)
+        }
+    };
     let served = Catalog {
-        default_schema: live.catalog.default_schema.clone(),
-        relations: live
-            .catalog
+        default_schema: of.default_schema.clone(),
+        relations: of
             .relations
             .iter()
-            .filter(|relation| listed.relation(&relation.name).is_some())
+            .filter(|relation| other.relation(&relation.name).is_some())
             .cloned()
             .collect(),
         functions: Arc::default(),
@@ -34,7 +40,11 @@ pub(super) fn check(settings: &Settings, listed: &Catalog, live: &Introspected) 
         if uuid_as_text(settings, found.column_type) {
             findings.push(Finding::of_column(&relation.name, &column, Matter::UuidAsText));
         }
-        if relation.kind == RelationKind::Table && !is_indexed(relation, &column, live) {
+        let unseen =
+            settings.engine == EngineKind::Mongodb && !live.indexes.contains_key(&relation.name);
+        if unseen {
+            findings.push(Finding::of_column(&relation.name, &column, Matter::IndexesUnseen));
+        } else if relation.kind == RelationKind::Table && !is_indexed(relation, &column, live) {
             let statement = create_index(settings.engine, relation, &column);
             findings.push(Finding::of_column(
                 &relation.name,
@@ -70,14 +80,18 @@ fn is_indexed(relation: &Relation, column: &ColumnName, live: &Introspected) -> 
     indexes.into_iter().any(|columns| columns.first() == Some(column))
 }
 
-/// The statement that makes the index, in the engine's own quotes; `None` for an engine that has no SQL.
-fn create_index(engine: EngineKind, relation: &Relation, column: &ColumnName) -> Option<String> {
+/// The statement that makes the index, in the engine's own quotes.
+fn create_index(engine: EngineKind, relation: &Relation, column: &ColumnName) -> String {
     let dialect = match engine {
         EngineKind::Sqlite => Dialect::Sqlite,
         EngineKind::Postgresql => Dialect::Postgresql,
         EngineKind::Mysql => Dialect::Mysql,
         EngineKind::Sqlserver => Dialect::Mssql,
-        EngineKind::Mongodb => return None,
+        EngineKind::Mongodb => {
+            let collection = serde_json::Value::from(relation.name.name.as_str());
+            let field = serde_json::Value::from(column.as_str());
+            return format!("db.getCollection({collection}).createIndex({{ {field}: 1 }})");
+        }
     };
     let (schema, name) = (&relation.name.schema, &relation.name.name);
     let index = dialect.quoted(&index_name(name, column));
@@ -88,13 +102,13 @@ fn create_index(engine: EngineKind, relation: &Relation, column: &ColumnName) ->
         // MySQL does not index the whole of such a column.
         column.push_str("(255)");
     }
-    Some(match dialect {
+    match dialect {
         // SQLite takes the schema with the index, whose table must be in the same one.
         Dialect::Sqlite => format!("CREATE INDEX {schema}.{index} ON {table} ({column});"),
         Dialect::Postgresql | Dialect::Mysql | Dialect::Mssql => {
             format!("CREATE INDEX {index} ON {schema}.{table} ({column});")
         }
-    })
+    }
 }
 
 /// No engine's names are shorter than PostgreSQL's, of 63 bytes, and PostgreSQL cuts what is longer.

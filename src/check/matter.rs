@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::Severity;
-use crate::catalog::{ColumnName, ColumnType, RelationKind};
-use crate::engine::{EngineError, Power};
+use crate::catalog::{Column, ColumnName, ColumnType, RelationKind};
+use crate::engine::{EngineError, Misfit, Power};
 use crate::policy::Problem;
 use crate::policy::problem::Reason;
 
@@ -121,8 +121,26 @@ pub enum Matter {
     #[error("no index starts with the tenant column")]
     NoIndex {
         /// The statement that makes one.
-        statement: Option<String>,
+        statement: String,
     },
+    /// Whether there is an index on the tenant column cannot be seen.
+    #[error("the role may not list indexes, so nobody looked for one on the tenant column")]
+    IndexesUnseen,
+    /// Documents do not have what the catalog says of a field that filters read.
+    #[error("{count} of {documents} documents {}", misfit.describe(listed))]
+    Documents {
+        /// How many.
+        count: u64,
+        /// Of how many.
+        documents: u64,
+        /// What they have instead.
+        misfit: Misfit,
+        /// The column, as `catalog.toml` has it.
+        listed: Box<Column>,
+    },
+    /// Counting took too long, or the role may not read all of it.
+    #[error("the documents that filters leave out could not be counted")]
+    NotCounted,
     /// The role may do more than read.
     #[error("the role `{role}` {}", power.describe())]
     Role {
@@ -171,12 +189,22 @@ impl Matter {
             Self::FilterColumn(reason) => reason.code(),
             Self::UuidAsText => "tenant_uuid_as_text",
             Self::NoIndex { .. } => "tenant_index_missing",
+            Self::IndexesUnseen => "tenant_index_unseen",
+            Self::Documents { misfit, .. } => match misfit {
+                Misfit::Missing => "documents_missing",
+                Misfit::Null => "documents_null",
+                Misfit::Array => "documents_array",
+                Misfit::Elements => "documents_elements",
+                Misfit::Type(_) => "documents_type",
+            },
+            Self::NotCounted => "documents_not_counted",
             Self::Role { power, .. } => match power {
                 Power::Superuser => "role_superuser",
                 Power::BypassRowSecurity => "role_bypasses_row_security",
                 Power::Files => "role_files",
                 Power::Grants => "role_grants",
                 Power::Creates => "role_creates",
+                Power::ReadsElsewhere => "role_reads_elsewhere",
                 Power::Writes(_) => "role_writes",
             },
         }
@@ -196,7 +224,7 @@ impl Matter {
             | Self::Collation { .. }
             | Self::PrimaryKey { .. }
             | Self::FilterColumn(_) => Severity::Error,
-            Self::AddedFunctions { .. } => Severity::Note,
+            Self::AddedFunctions { .. } | Self::IndexesUnseen | Self::NotCounted => Severity::Note,
             Self::PasswordInUrl
             | Self::RelationNew
             | Self::Kind { .. }
@@ -208,6 +236,7 @@ impl Matter {
             | Self::ForeignKeys
             | Self::UuidAsText
             | Self::NoIndex { .. }
+            | Self::Documents { .. }
             | Self::Role { .. } => Severity::Warning,
         }
     }
@@ -252,6 +281,11 @@ impl Matter {
             Self::FilterColumn(reason) => return reason.hint().map(Cow::Owned),
             Self::UuidAsText => "give the column the type for UUIDs of its engine".into(),
             Self::NoIndex { .. } => "create one".into(),
+            Self::IndexesUnseen => "look for it as one who may `listIndexes`".into(),
+            Self::Documents { .. } => {
+                "correct the documents, or say in `catalog.toml` what they have; until then filters leave them out".into()
+            }
+            Self::NotCounted => "where there are too many for the time, ask a copy of the data".into(),
             Self::Role { .. } => "use a role that may only read".into(),
         })
     }
@@ -259,7 +293,7 @@ impl Matter {
     /// Statements for the operator to run, after reading them.
     pub fn statements(&self) -> &[String] {
         match self {
-            Self::NoIndex { statement } => statement.as_slice(),
+            Self::NoIndex { statement } => std::slice::from_ref(statement),
             Self::Role { grants, .. } => grants,
             Self::Folder(_)
             | Self::PasswordInUrl
@@ -280,7 +314,10 @@ impl Matter {
             | Self::UniqueKeys
             | Self::ForeignKeys
             | Self::FilterColumn(_)
-            | Self::UuidAsText => &[],
+            | Self::UuidAsText
+            | Self::IndexesUnseen
+            | Self::Documents { .. }
+            | Self::NotCounted => &[],
         }
     }
 }
@@ -298,6 +335,21 @@ fn unreachable_hint(error: EngineError) -> Option<&'static str> {
         EngineError::Busy => Some("try again when fewer queries run"),
         EngineError::Failed | EngineError::Memory => {
             Some("the role must be able to read the server's own catalogue; see the log")
+        }
+    }
+}
+
+impl Misfit {
+    /// What the documents do, beside what the catalog says.
+    fn describe(&self, listed: &Column) -> String {
+        let array = if listed.array { "an array of " } else { "" };
+        let listed = format!("and `catalog.toml` says {array}`{}`", listed.column_type.name());
+        match self {
+            Self::Missing => "lack the field".to_owned(),
+            Self::Null => "have null in it".to_owned(),
+            Self::Array => format!("have an array in it, {listed}"),
+            Self::Elements => format!("have other elements in its array, {listed}"),
+            Self::Type(name) => format!("have a value of BSON type `{name}` in it, {listed}"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Every finding, each from one change to a database that has none.
 
 use super::*;
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::{Catalog, Relation, Remarks};
 use crate::engine::{Power, Role};
 use crate::policy::Sources;
 use crate::policy::generate::tenant_cedar;
@@ -62,7 +62,13 @@ fn introspected(catalog: &str) -> Introspected {
     };
     let indexes = catalog.relations.iter().map(index).collect();
     let role = Role { name: "reader".to_owned(), powers: Vec::new(), grants: grants() };
-    Introspected { catalog, notes: Vec::new(), indexes, role: Some(role) }
+    Introspected {
+        catalog,
+        notes: Vec::new(),
+        indexes,
+        role: Some(role),
+        remarks: Remarks::default(),
+    }
 }
 
 fn grants() -> Vec<String> {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::{self, Failed};
-use super::{Format, folder};
+use super::{Format, folder, role};
 use crate::check::{self, Finding, Severity};
 use crate::engine::EngineError;
 use crate::identity::DatabaseId;
@@ -25,6 +25,9 @@ pub(super) struct CheckArgs {
     /// Makes warnings count as errors for the exit code.
     #[arg(long, visible_alias = "deny-warnings")]
     strict: bool,
+    /// Prints what makes a role that may only read what the policies of the database permit, and checks nothing.
+    #[arg(long, requires = "database", conflicts_with_all = ["strict", "format"])]
+    role: bool,
 }
 
 /// What became of one database.
@@ -53,6 +56,11 @@ impl Status {
 }
 
 pub(super) async fn run(policies: &Path, args: CheckArgs) -> Result<(), Failed> {
+    if args.role
+        && let Some(id) = &args.database
+    {
+        return role::run(policies, id).await;
+    }
     let folders = match &args.database {
         Some(id) => BTreeMap::from([(id.to_string(), folder(policies, id)?)]),
         None => all(policies)?,
@@ -98,8 +106,11 @@ async fn one(id: String, folder: &Path) -> Checked {
         }
     };
     let (status, findings) = match service::look(&database, folder).await {
-        Ok((_, findings)) if check::has_errors(&findings) => (Status::Error, findings),
-        Ok((_, findings)) => (Status::Ok, findings),
+        Ok((engine, mut findings)) => {
+            findings.extend(service::census(&database, &engine).await);
+            let status = if check::has_errors(&findings) { Status::Error } else { Status::Ok };
+            (status, findings)
+        }
         Err(error) => {
             let mut findings = vec![check::unreachable(error)];
             findings.extend(check::settings(&database.settings));

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::output::{self, Failed};
 use super::{folder, load};
-use crate::catalog::{Catalog, PRINCIPAL_TYPE, entity_type_for};
+use crate::catalog::{Catalog, PRINCIPAL_TYPE, Relation, Remarks, entity_type_for, keep_documents};
 use crate::engine::{Engine, Introspected};
 use crate::identity::DatabaseId;
-use crate::policy::settings::Settings;
+use crate::policy::settings::{EngineKind, Settings};
 use crate::policy::{generate, schema};
 
 pub(super) async fn run(policies: &Path, id: &DatabaseId) -> Result<(), Failed> {
@@ -16,14 +16,18 @@ pub(super) async fn run(policies: &Path, id: &DatabaseId) -> Result<(), Failed> 
     let settings = Settings::load(&folder)
         .map_err(|error| Failed::new("invalid_settings", error.to_string()))?;
     let engine = Engine::open(&settings, &folder).await?;
-    let Introspected { mut catalog, notes, .. } = engine.introspect().await?;
+    let Introspected { mut catalog, mut notes, mut remarks, .. } = engine.introspect().await?;
     if let Ok(text) = std::fs::read_to_string(folder.join("catalog.toml"))
         && let Ok(before) = Catalog::parse(&text)
     {
         keep_entity_types(&mut catalog, &before);
+        if settings.engine == EngineKind::Mongodb {
+            keep_documents(&mut catalog, &before, &mut remarks);
+        }
     }
+    notes.extend(catalog.relations.iter().filter_map(|relation| offered(relation, &remarks)));
     // What cannot be read back is not written.
-    let text = catalog.to_toml();
+    let text = catalog.annotated(&remarks);
     Catalog::parse(&text).map_err(|error| Failed::new("invalid_catalog", error.to_string()))?;
 
     write(&folder, "catalog.toml", &text)?;
@@ -39,9 +43,20 @@ pub(super) async fn run(policies: &Path, id: &DatabaseId) -> Result<(), Failed> 
     load(policies, id).map(drop)
 }
 
+/// The fields of a collection that are in the file as comments only.
+fn offered(relation: &Relation, remarks: &Remarks) -> Option<String> {
+    let offered = remarks.offered(&relation.name);
+    let names: Vec<String> =
+        offered.iter().map(|(column, _)| format!("`{}`", column.name)).collect();
+    let name = &relation.name.name;
+    (!names.is_empty()).then(|| {
+        format!("fields of `{name}` stand in `catalog.toml` as comments: {}", names.join(", "))
+    })
+}
+
 /// An author may have renamed an entity type, and policies use that name.
 fn keep_entity_types(catalog: &mut Catalog, before: &Catalog) {
-    let chosen = |relation: &crate::catalog::Relation| {
+    let chosen = |relation: &Relation| {
         let old = before.relation(&relation.name)?;
         let derived = entity_type_for(&old.name, &before.default_schema);
         (old.entity_type != derived).then(|| old.entity_type.clone())

@@ -5,9 +5,11 @@
 
 mod address;
 mod answer;
+mod census;
 mod client;
 mod command;
 mod failure;
+mod introspect;
 mod table;
 mod value;
 
@@ -19,14 +21,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::pool::{CONNECTIONS, GRACE};
-use super::{EngineError, Introspected, Rows, url};
+use super::{Census, EngineError, Introspected, Rows, url};
+use crate::catalog::{Column, Relation};
 use crate::guard::mongo::MongoCommand;
-use crate::policy::settings::{EngineKind, Limits, Settings};
+use crate::policy::settings::{Limits, Settings};
 use answer::Job;
 use client::Client;
 
 /// How long a command that nobody waits for any more may take to end by itself before its connection is closed.
 const LETTING_GO: Duration = Duration::from_secs(1);
+
+/// The command that makes a role which reads these collections of a database and does nothing else, as JSON.
+pub fn create_role(database: &str, collections: &[&str]) -> String {
+    introspect::create_role(database, collections)
+}
 
 /// A MongoDB deployment. Connections are made when they are needed.
 pub struct Mongodb {
@@ -58,7 +66,16 @@ impl Mongodb {
 
     /// Reads what the database holds.
     pub(super) async fn introspect(&self) -> Result<Introspected, EngineError> {
-        Err(EngineError::Unsupported(EngineKind::Mongodb))
+        introspect::read(&self.client).await
+    }
+
+    /// Counts the documents that do not have what the catalog says.
+    pub(super) async fn census(
+        &self,
+        relation: &Relation,
+        columns: &[&Column],
+    ) -> Result<Census, EngineError> {
+        census::take(&self.client, relation, columns).await
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod construct;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use cedar_policy::pst::{
@@ -70,6 +72,30 @@ pub(super) fn reads_scope(policy: &Template) -> bool {
             _ => false,
         })
     })
+}
+
+/// The columns that a policy reads or asks for, by their paths.
+pub(super) fn columns_of(policy: &Template) -> BTreeSet<ColumnName> {
+    let found = RefCell::new(BTreeSet::new());
+    for clause in policy.clauses() {
+        let (Clause::When(expr) | Clause::Unless(expr)) = clause;
+        any(expr, &|expr| {
+            match expr {
+                Expr::GetAttr { .. } => found.borrow_mut().extend(column_name(expr)),
+                Expr::HasAttr { expr, attrs } => {
+                    let document = column_name(expr).map(|name| name.to_string());
+                    if document.is_some() || is_var(expr, &Var::Resource) {
+                        let attrs = attrs.iter().map(ToString::to_string);
+                        let path: Vec<String> = document.into_iter().chain(attrs).collect();
+                        found.borrow_mut().insert(ColumnName::new(path.join(".")));
+                    }
+                }
+                _ => {}
+            }
+            false
+        });
+    }
+    found.into_inner()
 }
 
 struct Check<'a> {

@@ -45,6 +45,23 @@ async fn compare(database: &Database, engine: &Engine) -> Result<Vec<Finding>, E
     Ok(findings)
 }
 
+/// Counts the documents that filters leave out because they do not have what the folder says. Too slow to be done before
+/// each start, and nothing that a query could tell: for an operator who asks.
+pub async fn census(database: &Database, engine: &Engine) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for relation in &database.catalog.relations {
+        let columns = check::counted(database, relation);
+        if columns.is_empty() {
+            continue;
+        }
+        let counted = engine.census(relation, &columns).await;
+        if let Some(counted) = counted.transpose() {
+            findings.extend(check::census(&database.settings, relation, counted));
+        }
+    }
+    findings
+}
+
 /// See the module.
 pub(super) struct Gate {
     database: Arc<Database>,

@@ -1,5 +1,6 @@
 //! `dialektai check`, as CI runs it.
 
+mod mongodb;
 mod servers;
 
 use std::path::Path;

@@ -11,7 +11,8 @@ use queries::{InStar, KeyColumn, ListedColumn, Object, ObjectId, ObjectKind, Ref
 
 use super::connection::Connection;
 use crate::catalog::{
-    Catalog, Column, ColumnName, ForeignKey, Relation, RelationKind, RelationName, entity_type_for,
+    Catalog, Column, ColumnName, ForeignKey, Relation, RelationKind, RelationName, Remarks,
+    entity_type_for,
 };
 use crate::engine::inspected::give_entity_types;
 use crate::engine::{EngineError, Introspected};
@@ -60,7 +61,7 @@ pub(super) async fn read(connection: &mut Connection) -> Result<Introspected, En
     let mut relations: Vec<Relation> = kept.into_iter().map(|(_, relation)| relation).collect();
     give_entity_types(&mut relations);
     let catalog = Catalog { default_schema, relations, functions: Arc::default() };
-    Ok(Introspected { catalog, notes, indexes, role: Some(role) })
+    Ok(Introspected { catalog, notes, indexes, role: Some(role), remarks: Remarks::default() })
 }
 
 /// Why an object is no relation to ask about.

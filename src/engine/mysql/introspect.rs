@@ -10,7 +10,8 @@ use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 use super::session::{Flavour, Session, fetch_all, one, text_at};
 use super::{failure, keys, privileges, types};
 use crate::catalog::{
-    Catalog, Column, ColumnName, ColumnType, Relation, RelationKind, RelationName, entity_type_for,
+    Catalog, Column, ColumnName, ColumnType, Relation, RelationKind, RelationName, Remarks,
+    entity_type_for,
 };
 use crate::engine::inspected::give_entity_types;
 use crate::engine::{EngineError, Introspected};
@@ -79,7 +80,7 @@ async fn look(wire: &mut MySqlConnection, flavour: Flavour) -> Result<Introspect
     give_entity_types(&mut relations);
     let role = privileges::read(wire, &schema, &relations).await?;
     let catalog = Catalog { default_schema: schema, relations, functions: Arc::default() };
-    Ok(Introspected { catalog, notes, indexes, role: Some(role) })
+    Ok(Introspected { catalog, notes, indexes, role: Some(role), remarks: Remarks::default() })
 }
 
 /// Tables and views by name. Partitions are no relations here, and a versioned table shows its current rows.

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::client::Client;
 use super::{failure, session};
-use crate::catalog::{Catalog, Relation, RelationKind, RelationName, entity_type_for};
+use crate::catalog::{Catalog, Relation, RelationKind, RelationName, Remarks, entity_type_for};
 use crate::engine::inspected::give_entity_types;
 use crate::engine::{EngineError, Introspected};
 
@@ -151,7 +151,7 @@ async fn look(connection: &mut PgConnection) -> Result<Introspected, sqlx::Error
     let role = role::read(connection, &all, &relations, &partly).await?;
     session::simple(connection, "ROLLBACK".to_owned()).await?;
     let catalog = Catalog { default_schema, relations, functions: Arc::default() };
-    Ok(Introspected { catalog, notes, indexes, role: Some(role) })
+    Ok(Introspected { catalog, notes, indexes, role: Some(role), remarks: Remarks::default() })
 }
 
 async fn begin(connection: &mut PgConnection) -> Result<(), sqlx::Error> {

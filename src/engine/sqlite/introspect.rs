@@ -7,7 +7,8 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::catalog::{
-    Catalog, Column, ColumnName, ForeignKey, Relation, RelationKind, RelationName, entity_type_for,
+    Catalog, Column, ColumnName, ForeignKey, Relation, RelationKind, RelationName, Remarks,
+    entity_type_for,
 };
 use crate::engine::Introspected;
 use crate::engine::declared::sqlite_type;
@@ -73,7 +74,7 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> Result<Introspect
     }
     let catalog =
         Catalog { default_schema: SCHEMA.to_owned(), relations, functions: Arc::default() };
-    Ok(Introspected { catalog, notes, indexes: all, role: None })
+    Ok(Introspected { catalog, notes, indexes: all, role: None, remarks: Remarks::default() })
 }
 
 /// The columns of every index, the primary key's included; an expression ends the list of one.
