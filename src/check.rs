@@ -139,6 +139,7 @@ pub fn census(
 /// What the live database says about the folder: errors first, otherwise in the order of the catalog.
 pub fn live(database: &Database, live: &Introspected) -> Vec<Finding> {
     let mut findings = drift::check(database.settings.engine, &database.catalog, &live.catalog);
+    findings.retain(|finding| !documents::is_unseen(database, finding));
     findings.extend(filters::check(&database.settings, &database.catalog, live));
     if let Some(role) = &live.role {
         findings.extend(role.powers.iter().map(|power| {

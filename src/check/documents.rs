@@ -23,6 +23,15 @@ pub(super) fn counted<'a>(database: &Database, relation: &'a Relation) -> Vec<&'
     relation.columns.iter().filter(|column| column.is_attribute() && reads(&column.name)).collect()
 }
 
+/// Whether a finding is about a collection that the proposed role may not read, because no policy permits it: then nobody
+/// can ask for it either.
+pub(super) fn is_unseen(database: &Database, finding: &Finding) -> bool {
+    let Some(name) = &finding.relation else { return false };
+    database.settings.engine == EngineKind::Mongodb
+        && finding.matter == Matter::RelationGone
+        && database.catalog.relation(name).is_some_and(|relation| !database.is_permitted(relation))
+}
+
 /// What was counted, or that nothing could be.
 pub(super) fn check(
     settings: &Settings,

@@ -93,6 +93,13 @@ async fn patterns_are_matched_as_cedar_says() {
         .map(|(id, text)| doc! { "_id": id, "owner": &owner, "title": text })
         .collect();
     insert(&database, "papers", &documents).await;
+    // Regular expressions equal themselves, and are no texts.
+    let stored = ["\\Aa\\z", "\\A.*\\z"].map(|pattern| {
+        let pattern = bson::raw::CString::try_from(pattern).unwrap();
+        let options = bson::raw::CString::try_from("s").unwrap();
+        doc! { "owner": &owner, "title": bson::Regex { pattern, options } }
+    });
+    insert(&database, "papers", &stored).await;
     let relation = RelationName { schema: "library".to_owned(), name: "papers".to_owned() };
     let caller = world::principal(82, None);
     let mut kept = 0;

@@ -1,14 +1,18 @@
 //! How many documents of a collection do not have what the catalog says.
 
+use std::time::Duration;
+
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, doc};
+use tokio::time::timeout;
 
 use super::client::Client;
 use crate::catalog::{Column, ColumnType, Relation, ancestors};
+use crate::engine::pool::GRACE;
 use crate::engine::{Census, EngineError, Misfit};
 
 /// How long the documents of one collection may be counted.
-const COUNT_MS: i32 = 10_000;
+const COUNT: Duration = Duration::from_secs(10);
 
 /// Answers of the server that are read: one for each combination of what columns have.
 const COMBINATIONS: usize = 10_000;
@@ -29,10 +33,12 @@ pub(super) async fn take(
         "aggregate": &relation.name.name,
         "pipeline": [{ "$group": { "_id": kinds(columns), "n": { "$sum": 1_i64 } } }],
         "cursor": {},
-        "maxTimeMS": COUNT_MS,
+        "maxTimeMS": i32::try_from(COUNT.as_millis()).unwrap_or(i32::MAX),
         "allowDiskUse": false,
     };
-    let found = client.list(command, COMBINATIONS).await;
+    // A server that does not answer at all says nothing of its deadline.
+    let found = timeout(COUNT + GRACE, client.list(command, COMBINATIONS)).await;
+    let found = found.map_err(|_| EngineError::Timeout)?;
     let found: Vec<RawDocumentBuf> = found.map_err(|error| client.failure(&error))?;
     let mut census = Census::default();
     for combination in found {

@@ -206,6 +206,19 @@ fn arrays_are_compared_with_constants_only() {
     refused(SETTINGS, &array, &[], "has type `array` in relation `app.projects`");
 }
 
+/// No engine of SQL has sets, not even one that has arrays.
+#[test]
+fn arrays_of_sql_are_in_no_rule() {
+    let settings = SETTINGS.replace("mongodb", "postgresql").replace("org.id", "customer_id");
+    let catalog = "default_schema = \"public\"\n[[relation]]\nname = \"projects\"\ncolumns = [\n\
+        { name = \"customer_id\", type = \"integer\", nullable = false },\n\
+        { name = \"tags\", type = \"other\", declared = \"text[]\", nullable = false },\n]\n";
+    for condition in ["resource.tags.contains(\"a\")", "resource.customer_id.contains(82)"] {
+        let expected = "policies/x/a.cedar:1";
+        refused(&settings, catalog, &[("a.cedar", &permit(condition))], expected);
+    }
+}
+
 /// A set is what Cedar makes of the elements: on every array, however often it holds what.
 #[test]
 fn arrays_are_judged_as_sets() {

@@ -209,6 +209,24 @@ fn a_validator_makes_fields_required() {
     }
 }
 
+/// What is promised and not there is optional all the same: the document is older than the validator.
+#[test]
+fn a_sample_that_says_otherwise_makes_a_field_optional() {
+    let schema = doc! {
+        "required": ["k", "n"],
+        "properties": { "k": { "bsonType": "int" }, "n": { "bsonType": "int" } },
+    };
+    let options = doc! { "validator": { "$jsonSchema": schema } };
+    let documents = [doc! { "_id": 1, "k": 1, "n": 1 }, doc! { "_id": 2, "n": Bson::Null }];
+    assert_eq!(
+        lines(&documents, &options)[1..],
+        [
+            "\"k\", type = \"integer\", nullable = true },  # in 1 of 2",
+            "\"n\", type = \"integer\", nullable = true },  # in 1 of 2",
+        ],
+    );
+}
+
 #[test]
 fn an_empty_collection_has_its_key() {
     assert_eq!(
