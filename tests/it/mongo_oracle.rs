@@ -58,10 +58,24 @@ struct Sides<'a> {
     own: mongodb::Database,
 }
 
+/// What became of one command.
+enum Look {
+    Refused(&'static str),
+    /// Refused, and the server does not run it either.
+    Invalid,
+    /// The same, so many documents.
+    Same(usize),
+    /// The same error.
+    Fails,
+    /// The same but for an order that nothing promises.
+    ByOrder(usize),
+    /// With all that there is to say of it.
+    Differs(String),
+}
+
 impl Sides<'_> {
-    async fn compare(&self, command: &Document, tally: &mut Tally) {
+    async fn look(&self, command: &Document) -> Look {
         let Self { policies, principal, filters, shared, own } = self;
-        tally.queries += 1;
         let text = json(&Bson::Document(command.clone()));
         let guarded = match guard_mongo(&text, &policies.catalog, filters) {
             Ok(guarded) => guarded,
@@ -70,47 +84,75 @@ impl Sides<'_> {
                 if std::env::var_os("DIALEKTAI_ORACLE_REFUSED").is_some() {
                     eprintln!("refused: {refusal}: {text}: {:?}", ran.as_ref().err());
                 }
-                match ran {
-                    Ok(_) => {
-                        *tally.refused.entry(refusal.code.as_str().to_owned()).or_default() += 1;
-                    }
-                    // What the server would not run either is no loss.
-                    Err(_) => tally.invalid += 1,
-                }
-                return;
+                // What the server would not run either is no loss.
+                return if ran.is_ok() {
+                    Look::Refused(refusal.code.as_str())
+                } else {
+                    Look::Invalid
+                };
             }
         };
         let expected = answer::plain(own, command).await;
         let actual = answer::guarded(shared, guarded.query()).await;
-        let about = || {
+        let differs = || {
             let guarded = guarded.query().text();
-            format!(
+            Look::Differs(format!(
                 "{principal:?}\n  query:    {text}\n  guarded:  {guarded}\n  shared:   {actual:?}\n  own copy: {expected:?}"
-            )
+            ))
         };
         match (&actual, &expected) {
-            (Ok(actual), Ok(expected)) => {
-                tally.rows += actual.len();
-                if format!("{actual:?}") != format!("{expected:?}") {
-                    assert_eq!(unordered(actual), unordered(expected), "{}", about());
-                    tally.order_dependent += 1;
-                }
+            (Ok(found), Ok(wanted)) if format!("{found:?}") == format!("{wanted:?}") => {
+                Look::Same(found.len())
             }
-            (Err(actual), Err(expected)) => {
-                assert_eq!(actual.code, expected.code, "{}", about());
+            (Ok(found), Ok(wanted)) if unordered(found) == unordered(wanted) => {
+                Look::ByOrder(found.len())
+            }
+            (Err(found), Err(wanted)) if found.code == wanted.code => {
                 if std::env::var_os("DIALEKTAI_ORACLE_FAILED").is_some() {
-                    eprintln!("fails: {actual:?}: {text}");
+                    eprintln!("fails: {found:?}: {text}");
                 }
-                tally.failed += 1;
+                Look::Fails
             }
+            (Ok(_), Ok(_)) | (Err(_), Err(_)) => differs(),
             (Ok(_), Err(_)) | (Err(_), Ok(_)) => {
                 // Which of the caller's own documents an expression meets before a later `$match` or `$limit` has
                 // dropped them is the server's choice. It must not depend on documents of others.
                 let alone = answer::guarded(own, guarded.query()).await;
-                assert!(same(&alone, &actual), "{}\n  alone: {alone:?}", about());
-                tally.order_dependent += 1;
+                if same(&alone, &actual) { Look::ByOrder(0) } else { differs() }
             }
         }
+    }
+
+    async fn compare(&self, command: &Document, tally: &mut Tally) {
+        tally.queries += 1;
+        match self.look(command).await {
+            Look::Refused(code) => *tally.refused.entry(code.to_owned()).or_default() += 1,
+            Look::Invalid => tally.invalid += 1,
+            Look::Same(found) => tally.rows += found,
+            Look::Fails => tally.failed += 1,
+            Look::ByOrder(found) => {
+                tally.rows += found;
+                tally.order_dependent += 1;
+            }
+            Look::Differs(about) => panic!("{}", self.smallest(command, about).await),
+        }
+    }
+
+    /// The same with as few stages as show it.
+    async fn smallest(&self, command: &Document, mut about: String) -> String {
+        let mut smallest = command.clone();
+        let mut at = 0;
+        while let Ok(stages) = smallest.get_array("pipeline")
+            && at < stages.len()
+        {
+            let mut fewer = smallest.clone();
+            fewer.get_array_mut("pipeline").unwrap().remove(at);
+            match self.look(&fewer).await {
+                Look::Differs(smaller) => (smallest, about) = (fewer, smaller),
+                _ => at += 1,
+            }
+        }
+        about
     }
 }
 
@@ -223,7 +265,7 @@ async fn paired_secrets_give_the_same_documents() {
                         "{about}\n  {first:?}\n  {second:?}"
                     ),
                     (first, second) => {
-                        assert_eq!(first.as_ref().err(), second.as_ref().err(), "{about}")
+                        assert_eq!(first.as_ref().err(), second.as_ref().err(), "{about}");
                     }
                 }
                 tally.failed += usize::from(first.is_err());

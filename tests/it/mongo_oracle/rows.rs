@@ -43,17 +43,17 @@ async fn visible(
 async fn documents_are_seen_as_cedar_says() {
     let Some(server) = Server::start(&[]).await else { return };
     let policies = super::seed::database();
-    let seed = seed(&policies, Awkward::Yes).await;
+    let stored = seed(&policies, Awkward::Yes).await;
     let database = server.database("shared").await;
-    answer::fill(&database, &seed).await;
+    answer::fill(&database, &stored).await;
     let (mut seen, mut all) = (0, 0);
     for principal in world::principals() {
         for relation in &policies.catalog.relations {
             let name = relation.name.name.as_str();
-            let expected: BTreeSet<String> = seed[name]
+            let expected: BTreeSet<String> = stored[name]
                 .iter()
-                .filter(|stored| stored.is_permitted(&policies, &principal, relation))
-                .map(|stored| answer::key(&stored.document["_id"]))
+                .filter(|own| own.is_permitted(&policies, &principal, relation))
+                .map(|own| answer::key(&own.document["_id"]))
                 .collect();
             for query in [
                 format!("db.{name}.find({{}}, {{_id: 1}})"),
@@ -65,7 +65,7 @@ async fn documents_are_seen_as_cedar_says() {
                 assert_eq!(actual, expected, "{principal:?} {query}");
             }
             seen += expected.len();
-            all += seed[name].len();
+            all += stored[name].len();
         }
     }
     assert!(seen > 100 && seen < all / 2, "{seen} of {all}");

@@ -89,7 +89,7 @@ fn cell(value: Option<&Bson>, date: bool) -> Cell {
         Bson::Decimal128(value) => number(value.to_string().parse().unwrap()),
         Bson::DateTime(value) => {
             let (day, time) = world::civil(value.timestamp_millis()).unwrap();
-            if date { day } else { format!("{day} {}", &time[..8]) }
+            if date { day } else { format!("{day} {}", time.split('.').next().unwrap()) }
         }
         other => panic!("{other:?}"),
     })

@@ -103,8 +103,7 @@ fn at(document: &Document, path: &str) -> Vec<Bson> {
             let scalar = |item: &&Bson| !matches!(item, Bson::Array(_) | Bson::Document(_));
             items.iter().filter(scalar).cloned().collect()
         }
-        (Some(Bson::Document(_)) | None, None) => Vec::new(),
+        (Some(Bson::Document(_)) | None, None) | (_, Some(_)) => Vec::new(),
         (Some(value), None) => vec![value.clone()],
-        (Some(_) | None, Some(_)) => Vec::new(),
     }
 }
