@@ -25,7 +25,11 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     told(&command(folder, arguments).stdin(Stdio::null()).output().unwrap())
 }
 
-fn run_with_input(folder: &Path, arguments: &[&str], input: &[u8]) -> (i32, String, String) {
+pub(crate) fn run_with_input(
+    folder: &Path,
+    arguments: &[&str],
+    input: &[u8],
+) -> (i32, String, String) {
     let mut command = command(folder, arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

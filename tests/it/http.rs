@@ -2,6 +2,7 @@
 
 pub(crate) mod case;
 mod hostile;
+mod mongodb;
 mod outage;
 
 use axum::http::StatusCode;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod faults;
+mod shell;
 mod site;
 mod stopping;
 mod tls;

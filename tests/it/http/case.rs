@@ -67,6 +67,12 @@ impl Case {
         .unwrap();
         std::fs::create_dir(policies.join("broken")).unwrap();
         std::fs::write(policies.join("broken/database.toml"), "engine = 1").unwrap();
+        Self::of(folder).await
+    }
+
+    /// The service over the folder `policies` of another.
+    pub(crate) async fn of(folder: TempDir) -> Self {
+        let policies = folder.path().join("policies");
         let store = Store::open(&folder.path().join("store.sqlite")).await.unwrap();
         let key = store.create_key("test").await.unwrap().secret;
         let service = Service::load(&policies).await.unwrap();

@@ -108,23 +108,28 @@ async fn abandoned_commands_leave_no_reply_behind() {
         site.run(text).await.unwrap();
         *takes = begun.elapsed();
     }
-    let mut answered = 0;
+    let (mut answered, mut abandoned) = (0, 0);
     for round in 0..ROUNDS {
         let tenant = TENANTS[round % 2];
         let which = random.random_range(0..texts.len());
         let text = texts[which];
         let (engine, database) = (Arc::clone(&site.engine), Arc::clone(&site.database));
         let asked = tokio::spawn(async move { ask(&engine, &database, tenant, text).await });
-        tokio::time::sleep(takes[which].mul_f64(random.random_range(0.0..2.5))).await;
-        asked.abort();
-        let Ok(outcome) = asked.await else { continue };
+        if random.random_bool(0.5) {
+            tokio::time::sleep(takes[which].mul_f64(random.random_range(0.0..1.0))).await;
+            asked.abort();
+        }
+        let Ok(outcome) = asked.await else {
+            abandoned += 1;
+            continue;
+        };
         let answer = outcome.unwrap_or_else(|error| panic!("{error}: {text}"));
         let column = answer.columns.iter().position(|column| column.name == "customer_id").unwrap();
         let own = answer.rows.iter().all(|row| row[column] == Cell::Integer(tenant));
         assert!(own && !answer.rows.is_empty(), "{tenant}: {text}");
         answered += 1;
     }
-    eprintln!("{answered} commands were answered, the others abandoned");
-    assert!((10..ROUNDS - 10).contains(&answered), "{answered}");
+    eprintln!("{answered} commands were answered, {abandoned} abandoned");
+    assert!(answered >= 40 && abandoned >= 10, "{answered} {abandoned}");
     assert_eq!(site.cursors().await, 0);
 }
