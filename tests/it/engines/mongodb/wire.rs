@@ -119,7 +119,7 @@ async fn what_is_sent_is_what_the_guard_wrote() {
         let same = |sent: &&RawDocumentBuf| {
             let mut own = RawDocumentBuf::new();
             let mut added = Vec::new();
-            for element in sent.iter() {
+            for element in *sent {
                 let (key, value) = element.unwrap();
                 if key == "cursor" && name == "aggregate" {
                     let cursor = value.as_document().unwrap();
