@@ -11,6 +11,7 @@ pub mod fuzzing;
 pub mod native;
 mod patterns;
 mod print;
+mod readable;
 mod resolve;
 mod rewrite;
 mod scope;
@@ -29,6 +30,7 @@ use crate::predicate::{PredicateSet, Value};
 use super::{Guarded, Refusal, RefusalCode};
 use fence::{Hazards, Read};
 use print::Text;
+use readable::Readable;
 use resolve::Findings;
 use rewrite::{Reader, Rewrite};
 use text::Author;
@@ -46,12 +48,12 @@ pub use forms::{CAST_TARGETS, CastTargets, FORMS, Form};
 pub use functions::{LeftOut, Listed, left_out, listed, may_be_added};
 
 /// A query to run: text and binds travel together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SelectSql {
     dialect: Dialect,
     text: String,
     binds: Vec<Value>,
-    readable: String,
+    readable: Readable,
     reads: Vec<Read>,
     hazards: Hazards,
 }
@@ -73,9 +75,9 @@ impl SelectSql {
         &self.binds
     }
 
-    /// The same query with its values written out, for people.
+    /// The same query with its values written out, for people. Printed when it is first asked for.
     pub fn readable(&self) -> &str {
-        &self.readable
+        self.readable.text(self.dialect).unwrap_or(&self.text)
     }
 
     /// Why filtered relations are fenced off from the query's own expressions, where some are: the first of the reasons
@@ -127,7 +129,7 @@ fn rewrite(
     let reads = for_engine.reads;
     rewrite(Reader::People).query(&mut readable)?;
     let (text, binds) = sealed(&resolved, binds, dialect, catalog, filters)?;
-    let readable = print::print(&readable, dialect, Some(&catalog.default_schema))?.text;
+    let readable = Readable::new(readable, &catalog.default_schema);
     Ok(SelectSql { dialect, text, binds, readable, reads, hazards })
 }
 

@@ -179,7 +179,10 @@ fn chains_and_nests_are_answered() {
                     let about = format!("{} of {count} on {}", shape.name, dialect.name());
                     assert!(took < BOUND, "{about}: {took:?}");
                     match answer {
-                        Ok(_) => answers.0 += 1,
+                        Ok(guarded) => {
+                            assert!(!guarded.query().readable().is_empty(), "{about}");
+                            answers.0 += 1;
+                        }
                         Err(refusal) => {
                             assert!(refusal.message.len() < 400, "{about}: {refusal}");
                             assert_ne!(refusal.code, RefusalCode::RoundTrip, "{about}");

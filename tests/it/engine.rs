@@ -80,7 +80,7 @@ async fn a_tenant_column_that_is_gone_is_an_error_whatever_the_query_names_its_r
     let path = folder.path().join("limited/data.sqlite");
     let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
     let migration = "ALTER TABLE tasks RENAME COLUMN customer_id TO tenant";
-    sqlx::raw_sql(migration).execute(&mut connection).await.unwrap();
+    sqlx::query(migration).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     for text in [
         "SELECT 82 AS customer_id, title FROM tasks",

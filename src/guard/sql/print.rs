@@ -67,7 +67,7 @@ type Printed = Result<(), Refusal>;
 
 impl<'a> Printer<'a> {
     fn new(dialect: Dialect, default_schema: Option<&'a str>) -> Self {
-        let text = Text { text: String::new(), placeholders: Vec::new() };
+        let text = Text { text: String::with_capacity(512), placeholders: Vec::new() };
         Self { dialect, default_schema, elided: false, text }
     }
 }

@@ -13,7 +13,7 @@ use sqlparser::ast::{Query, Statement};
 use sqlparser::dialect::{MsSqlDialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError, Whitespace};
+use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer, TokenizerError, Whitespace};
 
 use super::Dialect;
 use crate::guard::{Refusal, RefusalCode};
@@ -32,6 +32,17 @@ pub(super) enum Author {
     Proposal,
     /// Printed by the guard a moment ago: longer than what was read, with placeholders.
     Guard,
+}
+
+impl Author {
+    /// How many times longer than a proposal a text may be.
+    fn growth(self) -> usize {
+        match self {
+            Self::Proposal => 1,
+            // Each relation occurrence grows by its column list and filter.
+            Self::Guard => 64,
+        }
+    }
 }
 
 /// Reads one untrusted query.
@@ -54,15 +65,17 @@ fn read(
     author: Author,
     placeholders: &[usize],
 ) -> Result<Box<Query>, Refusal> {
-    let (max_bytes, max_tokens) = match author {
-        Author::Proposal => (MAX_BYTES, MAX_TOKENS),
-        // Each relation occurrence grows by its column list and filter.
-        Author::Guard => (MAX_BYTES * 64, MAX_TOKENS * 64),
-    };
+    let max_bytes = MAX_BYTES * author.growth();
     if text.len() > max_bytes {
         return Err(too_large(format!("the query is longer than {max_bytes} bytes")));
     }
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+    let control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    let found = if text.is_ascii() {
+        text.bytes().any(|byte| control(byte.into()))
+    } else {
+        text.chars().any(control)
+    };
+    if found {
         return Err(Refusal::new(
             RefusalCode::Syntax,
             "the query holds a control character",
@@ -72,12 +85,38 @@ fn read(
     if dialect == Dialect::Mysql && author == Author::Proposal {
         mysql::check_text(text)?;
     }
+    let mut tokens = checked_tokens(text, dialect, author, placeholders)?;
+    // The parser tries much and drops what it says of each failure, with its place: it is told of places when it is
+    // asked again.
+    for token in &mut tokens {
+        token.span = Span::empty();
+    }
+    one_query(parse_statements(tokens, dialect).or_else(|_| {
+        let tokens = checked_tokens(text, dialect, author, placeholders)?;
+        let known = lacking(&tokens);
+        parse_statements(tokens, dialect).map_err(|refusal| match known {
+            Some(hint) if refusal.code == RefusalCode::Syntax => {
+                Refusal { hint: hint.into(), ..refusal }
+            }
+            Some(_) | None => refusal,
+        })
+    })?)
+}
+
+/// The tokens of a text that the parser may see, white space left out.
+fn checked_tokens(
+    text: &str,
+    dialect: Dialect,
+    author: Author,
+    placeholders: &[usize],
+) -> Result<Vec<TokenWithSpan>, Refusal> {
     let mut tokens = tokenize(text, dialect)?;
     for token in &tokens {
         check_token(&token.token, author)?;
     }
     // Neither the checks nor the parser's grammars of our dialects read on from white space: the parser is quicker without.
     tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    let max_tokens = MAX_TOKENS * author.growth();
     if tokens.len() > max_tokens {
         return Err(too_large(format!("the query has more than {max_tokens} tokens")));
     }
@@ -94,15 +133,7 @@ fn read(
     if dialect == Dialect::Sqlite && author == Author::Proposal {
         sqlite::drop_materialized(&mut tokens);
     }
-    one_query(parse_statements(tokens, dialect).map_err(|refusal| {
-        let known = tokenize(text, dialect).ok().and_then(|tokens| lacking(&tokens));
-        match known {
-            Some(hint) if refusal.code == RefusalCode::Syntax => {
-                Refusal { hint: hint.into(), ..refusal }
-            }
-            Some(_) | None => refusal,
-        }
-    })?)
+    Ok(tokens)
 }
 
 /// What to write in place of a clause that engines know and the parser does not.
@@ -149,9 +180,14 @@ fn grammar(dialect: Dialect) -> &'static dyn sqlparser::dialect::Dialect {
 fn tokenize(text: &str, dialect: Dialect) -> Result<Vec<TokenWithSpan>, Refusal> {
     let tokenizer = Tokenizer::new(grammar(dialect), text);
     // Raw: escapes are decoded by `admit`, by the dialect's rules and with a refusal where they are unclear.
-    tokenizer.with_unescape(false).tokenize_with_location().map_err(|error: TokenizerError| {
+    let mut tokenizer = tokenizer.with_unescape(false);
+    // About what a word and the space after it take.
+    let mut tokens = Vec::with_capacity(text.len() / 3);
+    let read = tokenizer.tokenize_with_location_into_buf(&mut tokens);
+    read.map_err(|error: TokenizerError| {
         syntax(format!("cannot read the query near line {}", error.location.line))
-    })
+    })?;
+    Ok(tokens)
 }
 
 /// Comments that engines execute or obey, and placeholders that would shift our own.
