@@ -126,7 +126,7 @@ pub enum Answer {
         /// The sentence.
         text: String,
         /// What ran.
-        query: GuardedQuery,
+        query: Box<GuardedQuery>,
         /// What it gave.
         rows: Rows,
     },
@@ -168,7 +168,7 @@ pub async fn answer(
             &proposal.summary,
             &summarize(&rows, only_cell(&rows).as_deref()),
         );
-        Ok(Answer::Rows { text, query, rows })
+        Ok(Answer::Rows { text, query: Box::new(query), rows })
     };
     let result: Result<Answer, Failure> = result.await;
     record.close(match &result {

@@ -38,7 +38,7 @@ pub(super) async fn run(policies: &Path, args: AskArgs) -> Result<(), Failed> {
     output::json(&match service::answer(&served, &principal, &args.question, record).await? {
         Answer::Rows { text, query, rows } => AnswerLine {
             answer: Some(text),
-            query: Some(Query::from(&query)),
+            query: Some(Query::from(query.as_ref())),
             table: Table::from(rows),
             suggestions: Vec::new(),
         },

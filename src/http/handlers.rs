@@ -44,7 +44,7 @@ pub(super) async fn message(State(app): State<Arc<App>>, request: Request) -> Re
     let answer = service::answer(&served, &principal, &body.message, record).await?;
     let (answer, query, table, suggestions) = match answer {
         Answer::Rows { text, query, rows } => {
-            (text, Some(Query::from(&query)), Table::from(rows), Vec::new())
+            (text, Some(Query::from(query.as_ref())), Table::from(rows), Vec::new())
         }
         Answer::NotUnderstood { suggestions } => {
             (NOT_UNDERSTOOD.to_owned(), None, Table::default(), suggestions)

@@ -75,6 +75,7 @@ async fn the_demo_database_builds_itself() {
 
 /// SQLite lets WHERE name a result column where the table has no such column.
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test migrates its database")]
 async fn a_tenant_column_that_is_gone_is_an_error_whatever_the_query_names_its_results() {
     let (served, folder) = served("rows = 10").await;
     let path = folder.path().join("limited/data.sqlite");

@@ -261,7 +261,7 @@ impl<'a> Verifier<'a> {
                     let (next, cut) = stages.next()?;
                     (next == "$addFields").then_some(())?;
                     let relation = self.relation(fields.get_str("from").ok()?)?;
-                    let depth = fields.get("depthField").ok()?.map(|name| name.as_str());
+                    let depth = fields.get("depthField").ok()?.map(bson::RawBsonRef::as_str);
                     is(
                         cut,
                         &cut_to_columns(fields.get_str("as").ok()?, relation, depth.flatten()),

@@ -34,7 +34,10 @@ fn own(principal: &Principal, catalog: &Catalog) -> Contents {
     let numbered = |value: &Bson| match value {
         Bson::Int32(value) => i64::from(*value) == tenant,
         Bson::Int64(value) => *value == tenant,
-        Bson::Double(value) => *value == f64::from(i32::try_from(tenant).unwrap_or(0)),
+        Bson::Double(value) => {
+            let number = f64::from(i32::try_from(tenant).unwrap_or(0));
+            value.total_cmp(&number).is_eq()
+        }
         _ => false,
     };
     let readable = |name: &str, document: &Document| {
@@ -128,7 +131,9 @@ fn sort_keys(value: &mut Bson) {
                 value.as_document().is_none_or(|id| !id.contains_key(NOT_LISTED))
             });
             fields.sort_by(|(left, _), (right, _)| left.cmp(right));
-            fields.iter_mut().for_each(|(_, value)| sort_keys(value));
+            for (_, value) in &mut *fields {
+                sort_keys(value);
+            }
             document.extend(fields);
         }
         Bson::Array(items) => items.iter_mut().for_each(sort_keys),
