@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use bson::raw::RawDocumentBuf;
+use bson::raw::cstr;
 use bson::{Bson, Document, doc};
 
 use super::verify;
 use crate::catalog::{Catalog, ColumnName};
-use crate::guard::mongo::{MongoCommand, guard_mongo};
+use crate::guard::mongo::{CommandKind, MongoCommand, guard_mongo};
 use crate::predicate::{CmpOp, Predicate, PredicateSet, RowFilter, Value};
 
 fn compare(column: &str, value: Value) -> Predicate {
@@ -204,6 +205,11 @@ fn a_walk_that_is_not_cut_is_seen() {
             let wider: Vec<Bson> = names.iter().cloned().chain(["salary".into()]).collect();
             vec![doc! { "$literal": wider }.into(), doc! { "$objectToArray": "$$row" }.into()]
         }
+        Bson::Document(document) if document.contains_key("restrictSearchWithMatch") => {
+            let mut open = document.clone();
+            open.remove("restrictSearchWithMatch");
+            vec![open.into()]
+        }
         Bson::Document(document)
             if document
                 .get_document("$map")
@@ -266,7 +272,8 @@ fn what_has_no_business_is_seen() {
     ];
     none_passes(150, &|node| match node {
         Bson::String(text) if text.starts_with('$') => {
-            smuggled.iter().cloned().map(Bson::Document).collect()
+            let code = Bson::JavaScriptCode("1".to_owned());
+            smuggled.iter().cloned().map(Bson::Document).chain([code]).collect()
         }
         _ => Vec::new(),
     });
@@ -310,4 +317,61 @@ fn fields_of_commands_are_seen() {
         }
         _ => Vec::new(),
     });
+}
+
+/// What is not fenced off although a condition may fail.
+#[test]
+fn a_fence_that_is_missing_is_seen() {
+    let unfenced = commands().into_iter().filter(|command| command.fence.is_none());
+    let beside = unfenced.filter(|command| command.kind != CommandKind::Aggregate);
+    let mut seen = 0;
+    for command in beside {
+        let whole = Bson::Document(Document::try_from(command.command()).unwrap());
+        assert!(!verified(&whole, true), "{}", command.readable());
+        seen += 1;
+    }
+    assert!(seen >= 15, "only {seen} commands");
+}
+
+#[test]
+fn what_find_and_distinct_name_is_seen() {
+    none_passes(5, &|node| match node {
+        Bson::Document(document) => ["sort", "key"]
+            .into_iter()
+            .filter(|key| document.contains_key(key) && !document.contains_key("near"))
+            .map(|key| {
+                let mut other = document.clone();
+                let hidden = doc! { "password_hash": 1 };
+                other.insert(
+                    key,
+                    if key == "key" { "password_hash".into() } else { Bson::from(hidden) },
+                );
+                other.into()
+            })
+            .collect(),
+        _ => Vec::new(),
+    });
+}
+
+/// A key that stands twice: the server reads both, and what looks at the first only is deceived.
+#[test]
+fn a_key_that_stands_twice_is_seen() {
+    let (catalog, filters) = world();
+    let verified = |names: &[&str], queries: usize| {
+        let mut query = RawDocumentBuf::new();
+        for name in names {
+            query.append(cstr!("name"), *name);
+        }
+        let mut command = RawDocumentBuf::new();
+        command.append(cstr!("count"), "countries");
+        for _ in 0..queries {
+            command.append(cstr!("query"), query.clone());
+        }
+        let simple = RawDocumentBuf::try_from(&doc! { "locale": "simple" }).unwrap();
+        command.append(cstr!("collation"), simple);
+        verify(&command, &catalog, &filters, false).is_ok()
+    };
+    assert!(verified(&["a"], 1));
+    assert!(!verified(&["a", "b"], 1));
+    assert!(!verified(&["a"], 2));
 }
