@@ -16,6 +16,41 @@ fn fixtures() -> Vec<Vec<u8>> {
     files.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
+/// Every file of `fuzz/corpus`, through the target of its folder. What `cargo fuzz` found is among them.
+#[test]
+fn the_corpus_keeps_every_promise() {
+    for (name, target) in TARGETS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+        let mut seeds: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(seeds.len() >= 8, "fuzz/corpus/{name} is thin");
+        seeds.sort();
+        for seed in seeds {
+            eprintln!("{}", seed.display());
+            target(&std::fs::read(&seed).unwrap());
+        }
+    }
+}
+
+/// The seeds of bytes are what they are called: the verifier lets the guarded ones pass, and no other.
+#[test]
+fn seeds_of_bytes_are_walked_to_their_end() {
+    let Some(World { catalog, filters }) = world() else { panic!() };
+    let guarded = ["aggregate", "count", "distinct", "find", "graph", "near", "union"];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/mongo_bson");
+    for name in guarded {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let command = RawDocumentBuf::from_bytes(bytes).unwrap();
+        let verified = |fence| verify::verify(&command, catalog, filters, fence).is_ok();
+        assert_eq!((verified(false), verified(true)), (name != "aggregate", name == "aggregate"));
+    }
+    for name in ["twice", "code", "deep"] {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let command = RawDocumentBuf::from_bytes(bytes).unwrap();
+        assert!(verify::verify(&command, catalog, filters, false).is_err(), "{name}");
+    }
+}
+
 /// What is put into texts.
 const PIECES: [&str; 20] = [
     "{",
