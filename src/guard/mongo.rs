@@ -100,7 +100,7 @@ impl MongoCommand {
         &self.command
     }
 
-    /// The command as canonical extended JSON.
+    /// The command as extended JSON: canonical, but for numbers of 32 bits, which are plain.
     pub fn text(&self) -> &str {
         &self.text
     }

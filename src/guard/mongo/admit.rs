@@ -117,7 +117,7 @@ pub(super) fn admit(
             }
         }
         Body::Aggregate(stages) => {
-            admit.pipeline(stages, shape, Some(relation))?;
+            admit.pipeline(&stages.iter().collect::<Vec<_>>(), shape, Some(relation))?;
         }
     }
     Ok(Needs { fence: admit.fence, documents: documents || admit.fence.is_some() })

@@ -279,17 +279,28 @@ pub(super) fn whole(value: &Bson, field: &str) -> Result<i64, Refusal> {
 }
 
 /// The stages of a pipeline, not yet looked at.
-pub(super) fn pipeline(value: Bson) -> Result<Vec<Document>, Refusal> {
+fn pipeline(value: Bson) -> Result<Vec<Document>, Refusal> {
+    inner(&value)?;
     let Bson::Array(stages) = value else { return Err(malformed("pipeline")) };
     let stage = |stage| match stage {
-        Bson::Document(stage) if stage.len() == 1 => Ok(stage),
-        _ => Err(Refusal::new(
+        Bson::Document(stage) => Ok(stage),
+        _ => Err(malformed("pipeline")),
+    };
+    stages.into_iter().map(stage).collect()
+}
+
+/// The stages of a pipeline inside of another, not yet looked at.
+pub(super) fn inner(value: &Bson) -> Result<Vec<&Document>, Refusal> {
+    let Bson::Array(stages) = value else { return Err(malformed("pipeline")) };
+    let one_key = |stage: &Bson| stage.as_document().is_some_and(|stage| stage.len() == 1);
+    if !stages.iter().all(one_key) {
+        return Err(Refusal::new(
             RefusalCode::Syntax,
             "a stage of a pipeline is not a document with one key",
             "write each stage as `{ $stage: .. }`",
-        )),
-    };
-    stages.into_iter().map(stage).collect()
+        ));
+    }
+    Ok(stages.iter().filter_map(Bson::as_document).collect())
 }
 
 /// A value that is not of the form that its place asks for.

@@ -1,4 +1,4 @@
-//! Commands as text: canonical extended JSON for machines, shell text for people.
+//! Commands as text: extended JSON for machines, shell text for people.
 
 use bson::spec::BinarySubtype;
 use bson::{Bson, Document, Uuid};
@@ -8,7 +8,8 @@ use super::command::{Body, Request};
 /// The most characters of a nested value that stays on its line.
 const LINE: usize = 72;
 
-/// A command as canonical extended JSON.
+/// A command as canonical extended JSON, but for numbers of 32 bits, which are plain: so they are read, and most of a
+/// projection is numbers.
 /// <https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/>
 pub(super) fn json(command: &Document) -> String {
     let mut text = String::new();
@@ -31,7 +32,9 @@ fn json_document(document: &Document, text: &mut String) {
 
 fn json_value(value: &Bson, text: &mut String) {
     let mut wrap = |name: &str, inner: &str| {
-        text.push_str(&format!("{{\"{name}\":"));
+        text.push_str("{\"");
+        text.push_str(name);
+        text.push_str("\":");
         json_string(inner, text);
         text.push('}');
     };
@@ -50,7 +53,7 @@ fn json_value(value: &Bson, text: &mut String) {
         Bson::String(string) => json_string(string, text),
         Bson::Boolean(flag) => text.push_str(if *flag { "true" } else { "false" }),
         Bson::Null => text.push_str("null"),
-        Bson::Int32(number) => wrap("$numberInt", &number.to_string()),
+        Bson::Int32(number) => text.push_str(&number.to_string()),
         Bson::Int64(number) => wrap("$numberLong", &number.to_string()),
         Bson::Double(number) => wrap("$numberDouble", &format!("{number:?}")),
         Bson::Decimal128(number) => wrap("$numberDecimal", &number.to_string()),
@@ -81,6 +84,11 @@ fn uuid(bytes: &[u8]) -> String {
 
 fn json_string(string: &str, text: &mut String) {
     text.push('"');
+    if string.bytes().all(|byte| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\') {
+        text.push_str(string);
+        text.push('"');
+        return;
+    }
     for c in string.chars() {
         match c {
             '"' | '\\' => text.extend(['\\', c]),
@@ -93,22 +101,28 @@ fn json_string(string: &str, text: &mut String) {
 
 /// A request as shell text.
 pub(super) fn shell(request: &Request) -> String {
-    let name = &request.collection;
-    let plain = name.split('.').all(is_identifier);
-    let mut text =
-        if plain { format!("db.{name}") } else { format!("db.getCollection({})", quoted(name)) };
-    let argument = |document: &Document| shown(&Bson::Document(document.clone()), 0, true);
+    let mut text = String::from("db.");
+    if request.collection.split('.').all(is_identifier) {
+        text.push_str(&request.collection);
+    } else {
+        text.push_str("getCollection(");
+        quoted(&request.collection, &mut text);
+        text.push(')');
+    }
+    let argument = |document: &Document, text: &mut String| fields(document, 0, true, text);
     match &request.body {
         Body::Find(find) => {
             text.push_str(if find.one { ".findOne(" } else { ".find(" });
-            text.push_str(&argument(&find.filter));
+            argument(&find.filter, &mut text);
             if let Some(projection) = &find.projection {
                 text.push_str(", ");
-                text.push_str(&argument(projection));
+                argument(projection, &mut text);
             }
             text.push(')');
             if let Some(sort) = &find.sort {
-                text.push_str(&format!(".sort({})", argument(sort)));
+                text.push_str(".sort(");
+                argument(sort, &mut text);
+                text.push(')');
             }
             if let Some(skip) = find.skip {
                 text.push_str(&format!(".skip({skip})"));
@@ -118,18 +132,16 @@ pub(super) fn shell(request: &Request) -> String {
             }
         }
         Body::Aggregate(stages) => {
-            let stages: Vec<String> = stages
-                .iter()
-                .map(|stage| format!("  {}", shown(&Bson::Document(stage.clone()), 1, false)))
-                .collect();
-            if stages.is_empty() {
-                text.push_str(".aggregate([])");
-            } else {
-                text.push_str(&format!(".aggregate([\n{}\n])", stages.join(",\n")));
+            text.push_str(".aggregate([");
+            for (index, stage) in stages.iter().enumerate() {
+                text.push_str(if index > 0 { ",\n  " } else { "\n  " });
+                fields(stage, 1, false, &mut text);
             }
+            text.push_str(if stages.is_empty() { "])" } else { "\n])" });
         }
         Body::Count(count) => {
-            text.push_str(&format!(".countDocuments({}", argument(&count.query)));
+            text.push_str(".countDocuments(");
+            argument(&count.query, &mut text);
             let options: Vec<String> = [("skip", count.skip), ("limit", count.limit)]
                 .into_iter()
                 .filter_map(|(name, value)| value.map(|value| format!("{name}: {value}")))
@@ -140,85 +152,151 @@ pub(super) fn shell(request: &Request) -> String {
             text.push(')');
         }
         Body::Distinct { key, query } => {
-            text.push_str(&format!(".distinct({}, {})", quoted(key), argument(query)));
+            text.push_str(".distinct(");
+            quoted(key, &mut text);
+            text.push_str(", ");
+            argument(query, &mut text);
+            text.push(')');
         }
     }
     text
 }
 
-/// A value: on one line where it is short, and where it is an argument has one field at most.
-fn shown(value: &Bson, indent: usize, argument: bool) -> String {
-    let line = inline(value);
-    let several = argument && value.as_document().is_some_and(|fields| fields.len() > 1);
-    if !several && line.chars().count() <= LINE {
-        return line;
-    }
-    let inner = "  ".repeat(indent + 1);
-    let outer = "  ".repeat(indent);
-    match value {
-        Bson::Document(fields) if !fields.is_empty() => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(key, value)| {
-                    format!("{inner}{}: {}", name(key), shown(value, indent + 1, false))
-                })
-                .collect();
-            format!("{{\n{}\n{outer}}}", fields.join(",\n"))
+/// Writes a document: on one line where it is short, and where it is an argument has one field at most.
+fn fields(document: &Document, indent: usize, argument: bool, text: &mut String) {
+    let start = text.len();
+    let line = |text: &mut String| line_fields(document, start + LINE * 4, text);
+    if (argument && document.len() > 1) || !on_one_line(text, line) {
+        text.push('{');
+        for (index, (key, value)) in document.iter().enumerate() {
+            text.push_str(if index > 0 { "," } else { "" });
+            break_line(text, indent + 1);
+            name(key, text);
+            text.push_str(": ");
+            shown(value, indent + 1, text);
         }
-        Bson::Array(items) if !items.is_empty() => {
-            let items: Vec<String> = items
-                .iter()
-                .map(|item| format!("{inner}{}", shown(item, indent + 1, false)))
-                .collect();
-            format!("[\n{}\n{outer}]", items.join(",\n"))
-        }
-        _ => line,
+        break_line(text, indent);
+        text.push('}');
     }
 }
 
-pub(super) fn inline(value: &Bson) -> String {
+/// Writes a value: on one line where it is short.
+fn shown(value: &Bson, indent: usize, text: &mut String) {
+    let start = text.len();
     match value {
-        Bson::Document(fields) if fields.is_empty() => "{}".to_owned(),
-        Bson::Document(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(key, value)| format!("{}: {}", name(key), inline(value)))
-                .collect();
-            format!("{{ {} }}", fields.join(", "))
-        }
+        Bson::Document(document) => fields(document, indent, false, text),
         Bson::Array(items) => {
-            let items: Vec<String> = items.iter().map(inline).collect();
-            format!("[{}]", items.join(", "))
+            if !on_one_line(text, |text| line(value, start + LINE * 4, text)) {
+                text.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    text.push_str(if index > 0 { "," } else { "" });
+                    break_line(text, indent + 1);
+                    shown(item, indent + 1, text);
+                }
+                break_line(text, indent);
+                text.push(']');
+            }
         }
-        Bson::String(text) => quoted(text),
-        Bson::Boolean(flag) => flag.to_string(),
-        Bson::Null => "null".to_owned(),
-        Bson::Int32(number) => number.to_string(),
+        // What has no parts stays on its line.
+        value => {
+            line(value, usize::MAX, text);
+        }
+    }
+}
+
+/// Writes something that fits on one line, or nothing. No more of what is long is written than tells that it is.
+fn on_one_line(text: &mut String, line: impl FnOnce(&mut String) -> bool) -> bool {
+    let start = text.len();
+    let whole = line(text);
+    let short = text.get(start..).is_some_and(|line| line.chars().count() <= LINE);
+    if !whole || !short {
+        text.truncate(start);
+    }
+    whole && short
+}
+
+fn break_line(text: &mut String, indent: usize) {
+    text.push('\n');
+    (0..indent).for_each(|_| text.push_str("  "));
+}
+
+fn line_fields(document: &Document, end: usize, text: &mut String) -> bool {
+    if document.is_empty() {
+        text.push_str("{}");
+        return true;
+    }
+    text.push_str("{ ");
+    for (index, (key, value)) in document.iter().enumerate() {
+        text.push_str(if index > 0 { ", " } else { "" });
+        name(key, text);
+        text.push_str(": ");
+        if !line(value, end, text) {
+            return false;
+        }
+    }
+    text.push_str(" }");
+    text.len() <= end
+}
+
+/// A value on one line.
+pub(super) fn inline(value: &Bson) -> String {
+    let mut text = String::new();
+    line(value, usize::MAX, &mut text);
+    text
+}
+
+/// Writes a value on one line, and stops after a part of it beyond `end`: then it is `false`.
+fn line(value: &Bson, end: usize, text: &mut String) -> bool {
+    match value {
+        Bson::Document(document) => return line_fields(document, end, text),
+        Bson::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                text.push_str(if index > 0 { ", " } else { "" });
+                if !line(item, end, text) {
+                    return false;
+                }
+            }
+            text.push(']');
+        }
+        Bson::String(string) => quoted(string, text),
+        Bson::Boolean(flag) => text.push_str(if *flag { "true" } else { "false" }),
+        Bson::Null => text.push_str("null"),
+        Bson::Int32(number) => text.push_str(&number.to_string()),
         // What the shell would round it does not read as a number.
-        Bson::Int64(number) if number.unsigned_abs() <= 1 << 53 => number.to_string(),
-        Bson::Int64(number) => format!("NumberLong('{number}')"),
-        Bson::Double(number) => format!("{number:?}"),
-        Bson::Decimal128(number) => format!("NumberDecimal('{number}')"),
-        Bson::ObjectId(id) => format!("ObjectId('{}')", id.to_hex()),
-        Bson::DateTime(date) => match date.try_to_rfc3339_string() {
+        Bson::Int64(number) if number.unsigned_abs() <= 1 << 53 => {
+            text.push_str(&number.to_string());
+        }
+        Bson::Int64(number) => text.push_str(&format!("NumberLong('{number}')")),
+        Bson::Double(number) => text.push_str(&format!("{number:?}")),
+        Bson::Decimal128(number) => text.push_str(&format!("NumberDecimal('{number}')")),
+        Bson::ObjectId(id) => text.push_str(&format!("ObjectId('{}')", id.to_hex())),
+        Bson::DateTime(date) => text.push_str(&match date.try_to_rfc3339_string() {
             Ok(text) => format!("ISODate('{text}')"),
             Err(_) => format!("new Date({})", date.timestamp_millis()),
-        },
+        }),
         Bson::RegularExpression(regex) => {
             let pattern = regex.pattern.as_str();
             if pattern.is_empty() || pattern.contains('/') || pattern.contains(char::is_control) {
-                format!("RegExp({}, '{}')", quoted(pattern), regex.options)
+                text.push_str("RegExp(");
+                quoted(pattern, text);
+                text.push_str(&format!(", '{}')", regex.options));
             } else {
-                format!("/{pattern}/{}", regex.options)
+                text.push_str(&format!("/{pattern}/{}", regex.options));
             }
         }
-        Bson::Binary(binary) => format!("UUID('{}')", uuid(&binary.bytes)),
-        _ => "undefined".to_owned(),
+        Bson::Binary(binary) => text.push_str(&format!("UUID('{}')", uuid(&binary.bytes))),
+        _ => text.push_str("undefined"),
     }
+    text.len() <= end
 }
 
-fn name(key: &str) -> String {
-    if is_identifier(key) { key.to_owned() } else { quoted(key) }
+fn name(key: &str, text: &mut String) {
+    if is_identifier(key) {
+        text.push_str(key);
+    } else {
+        quoted(key, text);
+    }
 }
 
 fn is_identifier(text: &str) -> bool {
@@ -226,16 +304,15 @@ fn is_identifier(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
 }
 
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("'");
-    for c in text.chars() {
+fn quoted(string: &str, text: &mut String) {
+    text.push('\'');
+    for c in string.chars() {
         match c {
-            '\'' | '\\' => quoted.extend(['\\', c]),
-            '\n' => quoted.push_str("\\n"),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => quoted.push(c),
+            '\'' | '\\' => text.extend(['\\', c]),
+            '\n' => text.push_str("\\n"),
+            c if c.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => text.push(c),
         }
     }
-    quoted.push('\'');
-    quoted
+    text.push('\'');
 }

@@ -19,7 +19,7 @@ use bson::{Bson, Document, doc};
 
 use super::CommandKind;
 use super::admit::is_plain;
-use super::command::{Body, Count, Find, Request, pipeline};
+use super::command::{Body, Count, Find, Request, inner};
 use super::emit;
 use crate::catalog::{Catalog, ColumnName, ColumnType, Relation, RelationName};
 use crate::guard::{Refusal, RefusalCode};
@@ -67,9 +67,10 @@ impl<'a> Rewrite<'a> {
             Body::Count(count) => {
                 (CommandKind::Aggregate, aggregate(name, self.counted(count, relation)?))
             }
-            Body::Aggregate(stages) => {
-                (CommandKind::Aggregate, aggregate(name, self.pipeline(stages, relation)?))
-            }
+            Body::Aggregate(stages) => (
+                CommandKind::Aggregate,
+                aggregate(name, self.pipeline(&stages.iter().collect::<Vec<_>>(), relation)?),
+            ),
         };
         // INVARIANT (isolation): no collation of a collection's may call another tenant's name this one's.
         if self.strings() {
@@ -81,14 +82,21 @@ impl<'a> Rewrite<'a> {
     /// The request with its filters, for people.
     pub(super) fn people(&self, request: &Request) -> Result<Request, Refusal> {
         let relation = self.relation(&request.collection)?;
-        let mut shown = request.clone();
-        match &mut shown.body {
-            Body::Find(find) => find.filter = self.beside(&find.filter, relation)?,
-            Body::Count(count) => count.query = self.beside(&count.query, relation)?,
-            Body::Distinct { query, .. } => *query = self.beside(query, relation)?,
-            Body::Aggregate(stages) => *stages = self.pipeline(stages, relation)?,
-        }
-        Ok(shown)
+        let body = match &request.body {
+            Body::Find(find) => {
+                Body::Find(Find { filter: self.beside(&find.filter, relation)?, ..find.clone() })
+            }
+            Body::Count(count) => {
+                Body::Count(Count { query: self.beside(&count.query, relation)?, ..count.clone() })
+            }
+            Body::Distinct { key, query } => {
+                Body::Distinct { key: key.clone(), query: self.beside(query, relation)? }
+            }
+            Body::Aggregate(stages) => {
+                Body::Aggregate(self.pipeline(&stages.iter().collect::<Vec<_>>(), relation)?)
+            }
+        };
+        Ok(Request { collection: request.collection.clone(), body })
     }
 
     /// Whether any filter of the caller's compares strings.
@@ -199,7 +207,11 @@ impl<'a> Rewrite<'a> {
     }
 
     /// A pipeline that reads a collection.
-    fn pipeline(&self, stages: &[Document], relation: &Relation) -> Result<Vec<Document>, Refusal> {
+    fn pipeline(
+        &self,
+        stages: &[&Document],
+        relation: &Relation,
+    ) -> Result<Vec<Document>, Refusal> {
         let mut written;
         let mut rest = stages;
         if let Some((first, others)) = stages.split_first()
@@ -215,7 +227,7 @@ impl<'a> Rewrite<'a> {
     }
 
     /// Stages whose documents are filtered already.
-    fn within(&self, stages: &[Document], written: &mut Vec<Document>) -> Result<(), Refusal> {
+    fn within(&self, stages: &[&Document], written: &mut Vec<Document>) -> Result<(), Refusal> {
         for stage in stages {
             let Some((name, value)) = stage.iter().next() else {
                 return Err(lost("an empty stage"));
@@ -224,9 +236,9 @@ impl<'a> Rewrite<'a> {
                 ("$facet", Bson::Document(branches)) => {
                     let mut facet = Document::new();
                     for (branch, stages) in branches {
-                        let mut inner = Vec::new();
-                        self.within(&pipeline(stages.clone())?, &mut inner)?;
-                        facet.insert(branch, inner);
+                        let mut own = Vec::new();
+                        self.within(&inner(stages)?, &mut own)?;
+                        facet.insert(branch, own);
                     }
                     written.push(doc! { "$facet": facet });
                 }
@@ -242,15 +254,15 @@ impl<'a> Rewrite<'a> {
                 ("$facet" | "$lookup" | "$graphLookup" | "$geoNear", _) => {
                     return Err(lost("a stage in a place that is not its own"));
                 }
-                _ => written.push(stage.clone()),
+                _ => written.push((*stage).clone()),
             }
         }
         Ok(())
     }
 
     /// The pipeline of a join: of a collection, or of documents that it makes itself.
-    fn inner(&self, from: Option<&str>, stages: Option<&Bson>) -> Result<Vec<Document>, Refusal> {
-        let stages = stages.cloned().map(pipeline).transpose()?.unwrap_or_default();
+    fn joined(&self, from: Option<&str>, stages: Option<&Bson>) -> Result<Vec<Document>, Refusal> {
+        let stages = stages.map(inner).transpose()?.unwrap_or_default();
         if let Some(from) = from {
             return self.pipeline(&stages, self.relation(from)?);
         }
@@ -262,7 +274,7 @@ impl<'a> Rewrite<'a> {
     /// `localField` and `foreignField` keep their meaning beside a `pipeline`, from MongoDB 5.0 on.
     fn lookup(&self, fields: &Document) -> Result<Document, Refusal> {
         let from = fields.get("from").and_then(Bson::as_str);
-        let inner = self.inner(from, fields.get("pipeline"))?;
+        let inner = self.joined(from, fields.get("pipeline"))?;
         let mut lookup = Document::new();
         for key in ["from", "localField", "foreignField", "let"] {
             if let Some(value) = fields.get(key) {
@@ -286,7 +298,7 @@ impl<'a> Rewrite<'a> {
             }
             _ => return Err(lost("a `$unionWith` of something else")),
         };
-        let inner = self.inner(from, stages)?;
+        let inner = self.joined(from, stages)?;
         let mut union = Document::new();
         if let Some(from) = from {
             union.insert("coll", from);

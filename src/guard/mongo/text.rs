@@ -55,7 +55,7 @@ pub(super) fn parse(text: &str) -> Result<Written, Refusal> {
         return parse_json(text, Author::Proposal).map(Written::Json);
     }
     let words = read(text, Form::Shell, Author::Proposal)?;
-    let mut values = Values::new(&words, Form::Shell, MAX_DEPTH);
+    let mut values = Values::new(words, Form::Shell, MAX_DEPTH);
     let written = shell(&mut values)?;
     values.end()?;
     Ok(written)
@@ -68,7 +68,7 @@ pub(super) fn parse_json(text: &str, author: Author) -> Result<Document, Refusal
         Author::Proposal => MAX_DEPTH,
         Author::Guard => MAX_DEPTH * 4,
     };
-    let mut values = Values::new(&words, Form::Json, depth);
+    let mut values = Values::new(words, Form::Json, depth);
     let Bson::Document(document) = values.value()? else {
         return Err(syntax("the command is not a document"));
     };
@@ -76,7 +76,7 @@ pub(super) fn parse_json(text: &str, author: Author) -> Result<Document, Refusal
     Ok(document)
 }
 
-fn read(text: &str, form: Form, author: Author) -> Result<Vec<Word>, Refusal> {
+fn read(text: &str, form: Form, author: Author) -> Result<Vec<Word<'_>>, Refusal> {
     let (max_bytes, max_words) = match author {
         Author::Proposal => (MAX_BYTES, MAX_WORDS),
         // Each occurrence of a collection grows by its columns and its filter.
@@ -90,7 +90,7 @@ fn read(text: &str, form: Form, author: Author) -> Result<Vec<Word>, Refusal> {
 
 /// `db`, a collection, a method, and what is called on its result.
 fn shell(values: &mut Values<'_>) -> Result<Written, Refusal> {
-    if values.name() != Some("db".to_owned()) {
+    if values.name() != Some("db") {
         return Err(syntax("the query does not begin with `db.` or `{`"));
     }
     let mut path: Vec<String> = Vec::new();
@@ -103,10 +103,10 @@ fn shell(values: &mut Values<'_>) -> Result<Written, Refusal> {
         values.expect(&Word::Dot, "`.`")?;
         let name = values.name().ok_or_else(|| syntax("a name is missing after `.`"))?;
         if !values.take(&Word::Open('(')) {
-            path.push(name);
+            path.push(name.to_owned());
             continue;
         }
-        if path.is_empty() && ["getCollection", "collection"].contains(&name.as_str()) {
+        if path.is_empty() && ["getCollection", "collection"].contains(&name) {
             path.push(values.text()?);
             values.expect(&Word::Close(')'), "`)`")?;
             continue;
@@ -114,13 +114,13 @@ fn shell(values: &mut Values<'_>) -> Result<Written, Refusal> {
         if path.is_empty() && name == "getSiblingDB" {
             return Err(Refusal::unsupported("another database", "name a collection of this one"));
         }
-        break (name, values.arguments()?);
+        break (name.to_owned(), values.arguments()?);
     };
     let mut chain = Vec::new();
     while values.take(&Word::Dot) {
         let name = values.name().ok_or_else(|| syntax("a name is missing after `.`"))?;
         values.expect(&Word::Open('('), "`(`")?;
-        chain.push((name, values.arguments()?));
+        chain.push((name.to_owned(), values.arguments()?));
     }
     values.take(&Word::Semicolon);
     Ok(Written::Shell { collection: path.join("."), method, args, chain })

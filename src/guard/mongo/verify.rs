@@ -389,7 +389,8 @@ fn inert_document(document: &RawDocument) -> Verified<()> {
     document.iter().try_for_each(|field| {
         let (key, value) = field.ok()?;
         let key = key.as_str();
-        (!READERS.contains(&key) && !key.starts_with("$_")).then_some(())?;
+        let reads = key.starts_with('$') && READERS.contains(&key);
+        (!reads && !key.starts_with("$_")).then_some(())?;
         inert(value)
     })
 }

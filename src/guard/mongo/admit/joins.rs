@@ -5,7 +5,7 @@ use bson::{Bson, Document};
 use super::stages::field_name;
 use super::{Admit, MAX_JOINS, data, document, string};
 use crate::catalog::{ColumnType, Relation, RelationKind};
-use crate::guard::mongo::command::{malformed, pipeline, whole};
+use crate::guard::mongo::command::{inner, malformed, whole};
 use crate::guard::mongo::emit;
 use crate::guard::mongo::shape::{Found, Shape, is_path};
 use crate::guard::{Refusal, RefusalCode};
@@ -35,7 +35,7 @@ impl<'a> Admit<'a> {
     }
 
     /// A pipeline without a collection: `$documents` makes what it reads.
-    fn made(&mut self, stages: &[Document]) -> Result<(), Refusal> {
+    fn made(&mut self, stages: &[&Document]) -> Result<(), Refusal> {
         let Some((first, rest)) = stages.split_first() else {
             return Err(malformed("pipeline"));
         };
@@ -79,7 +79,7 @@ impl<'a> Admit<'a> {
             variables.keys().try_for_each(|name| self.variable(name))?;
         }
         if let Some(stages) = fields.get("pipeline") {
-            let stages = pipeline(stages.clone())?;
+            let stages = inner(stages)?;
             match target {
                 Some(target) => {
                     self.pipeline(&stages, Shape::of(target), Some(target))?;
@@ -105,7 +105,7 @@ impl<'a> Admit<'a> {
             return Err(malformed(NAME));
         }
         let target = fields.get("coll").map(|from| self.joined(from, "coll")).transpose()?;
-        let stages = fields.get("pipeline").cloned().map(pipeline).transpose()?.unwrap_or_default();
+        let stages = fields.get("pipeline").map(inner).transpose()?.unwrap_or_default();
         match target {
             Some(target) => self.pipeline(&stages, Shape::of(target), Some(target)).map(|_| ()),
             None => self.made(&stages),

@@ -6,7 +6,7 @@ use super::expression::sort;
 use super::windows::densify;
 use super::{Admit, MAX_NESTING, MAX_STAGES, data, document, is_flag, string};
 use crate::catalog::Relation;
-use crate::guard::mongo::command::{malformed, pipeline, whole};
+use crate::guard::mongo::command::{inner, malformed, whole};
 use crate::guard::mongo::names::{self, Stage};
 use crate::guard::mongo::shape::{Shape, is_path};
 use crate::guard::{Refusal, RefusalCode};
@@ -16,7 +16,7 @@ impl<'a> Admit<'a> {
     /// none in the branch of a `$facet`, nor where `$documents` must come first.
     pub(super) fn pipeline(
         &mut self,
-        stages: &[Document],
+        stages: &[&Document],
         mut shape: Shape<'a>,
         source: Option<&'a Relation>,
     ) -> Result<Shape<'a>, Refusal> {
@@ -106,7 +106,7 @@ impl<'a> Admit<'a> {
             Stage::Facet => {
                 for (branch, stages) in document(value, name)? {
                     field_name(branch, name)?;
-                    self.pipeline(&pipeline(stages.clone())?, shape.clone(), None)?;
+                    self.pipeline(&inner(stages)?, shape.clone(), None)?;
                 }
                 shape = Shape::Open;
             }

@@ -82,6 +82,9 @@ const FORBIDDEN: [&str; 11] = [
 /// A document of extended JSON, or the value that it stands for.
 /// <https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/>
 pub(super) fn unwrap(document: Document) -> Result<Bson, Refusal> {
+    if !document.keys().any(|key| key.starts_with('$')) {
+        return Ok(Bson::Document(document));
+    }
     if let Some(key) = document.keys().find(|key| FORBIDDEN.contains(&key.as_str())) {
         return Err(Refusal::unsupported(
             format!("`{key}`"),

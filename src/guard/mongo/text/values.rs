@@ -1,5 +1,8 @@
 //! Values from words: a descent that counts its depth.
 
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
 use bson::oid::ObjectId;
 use bson::raw::CString;
 use bson::{Bson, Document, Regex};
@@ -9,52 +12,44 @@ use super::{Form, constructors, syntax, too_large};
 use crate::guard::{Refusal, RefusalCode};
 
 /// What reads values from words.
-pub(super) struct Values<'w> {
-    words: &'w [Word],
-    at: usize,
+pub(super) struct Values<'t> {
+    words: Peekable<IntoIter<Word<'t>>>,
     form: Form,
     depth: usize,
     max_depth: usize,
 }
 
-impl<'w> Values<'w> {
-    pub(super) fn new(words: &'w [Word], form: Form, max_depth: usize) -> Self {
-        Self { words, at: 0, form, depth: 0, max_depth }
+impl<'t> Values<'t> {
+    pub(super) fn new(words: Vec<Word<'t>>, form: Form, max_depth: usize) -> Self {
+        Self { words: words.into_iter().peekable(), form, depth: 0, max_depth }
     }
 
-    fn next(&mut self) -> Option<&'w Word> {
-        let word = self.words.get(self.at);
-        self.at += 1;
-        word
+    pub(super) fn take(&mut self, word: &Word<'t>) -> bool {
+        self.words.next_if_eq(word).is_some()
     }
 
-    pub(super) fn take(&mut self, word: &Word) -> bool {
-        let found = self.words.get(self.at) == Some(word);
-        self.at += usize::from(found);
-        found
-    }
-
-    pub(super) fn expect(&mut self, word: &Word, shown: &'static str) -> Result<(), Refusal> {
+    pub(super) fn expect(&mut self, word: &Word<'t>, shown: &'static str) -> Result<(), Refusal> {
         if self.take(word) { Ok(()) } else { Err(syntax(format!("{shown} is missing"))) }
     }
 
     /// The next word where it is a name.
-    pub(super) fn name(&mut self) -> Option<String> {
-        let Some(Word::Name(name)) = self.words.get(self.at) else { return None };
-        self.at += 1;
-        Some(name.clone())
+    pub(super) fn name(&mut self) -> Option<&'t str> {
+        match self.words.next_if(|word| matches!(word, Word::Name(_))) {
+            Some(Word::Name(name)) => Some(name),
+            Some(_) | None => None,
+        }
     }
 
     /// The next word, which must be a string.
     pub(super) fn text(&mut self) -> Result<String, Refusal> {
-        match self.next() {
-            Some(Word::Text(text)) => Ok(text.clone()),
+        match self.words.next() {
+            Some(Word::Text(text)) => Ok(text.into_owned()),
             Some(_) | None => Err(syntax("a string is missing")),
         }
     }
 
-    pub(super) fn end(&self) -> Result<(), Refusal> {
-        if self.at == self.words.len() {
+    pub(super) fn end(&mut self) -> Result<(), Refusal> {
+        if self.words.peek().is_none() {
             return Ok(());
         }
         Err(Refusal::new(
@@ -83,7 +78,7 @@ impl<'w> Values<'w> {
     /// Whether a further item may follow; consumes the closing bracket where none does.
     fn separated(&mut self, close: char, shown: &'static str) -> Result<bool, Refusal> {
         if self.take(&Word::Comma) {
-            if self.form == Form::Json && self.words.get(self.at) == Some(&Word::Close(close)) {
+            if self.form == Form::Json && self.words.peek() == Some(&Word::Close(close)) {
                 return Err(syntax("a comma has nothing after it"));
             }
             return Ok(true);
@@ -93,16 +88,16 @@ impl<'w> Values<'w> {
     }
 
     pub(super) fn value(&mut self) -> Result<Bson, Refusal> {
-        match self.next() {
+        match self.words.next() {
             Some(Word::Open('{')) => self.deeper(Self::document),
             Some(Word::Open('[')) => self.deeper(|values| values.list(']', "`]`").map(Bson::Array)),
-            Some(Word::Text(text)) => Ok(Bson::String(text.clone())),
+            Some(Word::Text(text)) => Ok(Bson::String(text.into_owned())),
             Some(Word::Number(digits)) => number(digits, false),
-            Some(Word::Minus) => match self.next() {
+            Some(Word::Minus) => match self.words.next() {
                 Some(Word::Number(digits)) => number(digits, true),
                 Some(_) | None => Err(syntax("`-` has no number after it")),
             },
-            Some(Word::Name(name)) => match name.as_str() {
+            Some(Word::Name(name)) => match name {
                 "true" => Ok(Bson::Boolean(true)),
                 "false" => Ok(Bson::Boolean(false)),
                 "null" => Ok(Bson::Null),
@@ -111,11 +106,11 @@ impl<'w> Values<'w> {
                 }
                 "new" => {
                     let name = self.name();
-                    self.constructor(&name.unwrap_or_default())
+                    self.constructor(name.unwrap_or_default())
                 }
                 name => self.constructor(name),
             },
-            Some(Word::Regex { pattern, options }) => regex(pattern, options),
+            Some(Word::Regex { pattern, options }) => regex(&pattern, options),
             Some(_) => Err(syntax("a value is missing")),
             None => Err(syntax("the query ends where a value is expected")),
         }
@@ -146,9 +141,9 @@ impl<'w> Values<'w> {
     fn document(&mut self) -> Result<Bson, Refusal> {
         let mut document = Document::new();
         while !self.take(&Word::Close('}')) {
-            let key = match self.next() {
-                Some(Word::Text(key)) => key,
-                Some(Word::Name(key)) if self.form == Form::Shell => key,
+            let key = match self.words.next() {
+                Some(Word::Text(key)) => key.into_owned(),
+                Some(Word::Name(key)) if self.form == Form::Shell => key.to_owned(),
                 Some(_) | None => return Err(syntax("a key is missing")),
             };
             if key.is_empty() || key.contains('\0') || key == "__proto__" {
@@ -157,13 +152,14 @@ impl<'w> Values<'w> {
             self.expect(&Word::Colon, "`:`")?;
             let value = self.value()?;
             // INVARIANT (isolation): MongoDB joins two conditions of one name, its drivers drop the first.
-            if document.insert(key.clone(), value).is_some() {
+            if document.contains_key(&key) {
                 return Err(Refusal::new(
                     RefusalCode::Syntax,
                     format!("the key `{key}` is given twice in one document"),
                     "write each key once; join conditions on one field by `$and`",
                 ));
             }
+            document.insert(key, value);
             if !self.separated('}', "`}`")? {
                 break;
             }

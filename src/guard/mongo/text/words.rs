@@ -1,6 +1,6 @@
 //! The words of a text: brackets, names, strings, numbers, regular expressions. No recursion.
 
-use std::iter::Peekable;
+use std::borrow::Cow;
 use std::str::Chars;
 
 use super::{Form, syntax, too_large};
@@ -8,7 +8,7 @@ use crate::guard::Refusal;
 
 /// A word.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Word {
+pub(super) enum Word<'t> {
     Open(char),
     Close(char),
     Comma,
@@ -17,20 +17,20 @@ pub(super) enum Word {
     Minus,
     Semicolon,
     /// An identifier, with `$` and `_`.
-    Name(String),
+    Name(&'t str),
     /// A string without its quotes and escapes.
-    Text(String),
+    Text(Cow<'t, str>),
     /// A number of JSON without its sign.
-    Number(String),
+    Number(&'t str),
     Regex {
         pattern: String,
-        options: String,
+        options: &'t str,
     },
 }
 
 /// Cuts a text into words.
-pub(super) fn words(text: &str, form: Form, max: usize) -> Result<Vec<Word>, Refusal> {
-    let mut reader = Reader { chars: text.chars().peekable(), form };
+pub(super) fn words(text: &str, form: Form, max: usize) -> Result<Vec<Word<'_>>, Refusal> {
+    let mut reader = Reader { chars: text.chars(), form };
     let mut words = Vec::new();
     while let Some(word) = reader.word()? {
         if words.len() == max {
@@ -41,14 +41,15 @@ pub(super) fn words(text: &str, form: Form, max: usize) -> Result<Vec<Word>, Ref
     Ok(words)
 }
 
-struct Reader<'a> {
-    chars: Peekable<Chars<'a>>,
+struct Reader<'t> {
+    chars: Chars<'t>,
     form: Form,
 }
 
-impl Reader<'_> {
-    fn word(&mut self) -> Result<Option<Word>, Refusal> {
+impl<'t> Reader<'t> {
+    fn word(&mut self) -> Result<Option<Word<'t>>, Refusal> {
         loop {
+            let start = self.chars.as_str();
             let Some(c) = self.chars.next() else { return Ok(None) };
             let word = match c {
                 ' ' | '\t' | '\n' | '\r' => continue,
@@ -58,8 +59,11 @@ impl Reader<'_> {
                 ':' => Word::Colon,
                 '-' => Word::Minus,
                 '"' => Word::Text(self.string('"')?),
-                '0'..='9' => Word::Number(self.number(c)?),
-                c if c.is_ascii_alphabetic() || c == '_' || c == '$' => Word::Name(self.name(c)),
+                '0'..='9' => Word::Number(self.number(start, c)?),
+                c if c.is_ascii_alphabetic() || c == '_' || c == '$' => {
+                    self.run(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
+                    Word::Name(self.since(start))
+                }
                 _ if self.form == Form::Json => return Err(unexpected(c)),
                 '(' => Word::Open(c),
                 ')' => Word::Close(c),
@@ -77,63 +81,72 @@ impl Reader<'_> {
         }
     }
 
-    fn name(&mut self, first: char) -> String {
-        let mut name = String::from(first);
-        let inside = |c: &char| c.is_ascii_alphanumeric() || *c == '_' || *c == '$';
-        while let Some(c) = self.chars.next_if(inside) {
-            name.push(c);
+    fn peek(&self) -> Option<char> {
+        self.chars.clone().next()
+    }
+
+    fn next_if(&mut self, wanted: impl Fn(char) -> bool) -> Option<char> {
+        let next = self.peek().filter(|c| wanted(*c));
+        if next.is_some() {
+            self.chars.next();
         }
-        name
+        next
+    }
+
+    /// The characters from here on that are wanted, which may be none.
+    fn run(&mut self, wanted: impl Fn(char) -> bool) -> &'t str {
+        let rest = self.chars.as_str();
+        let end = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
+        let (run, rest) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        self.chars = rest.chars();
+        run
+    }
+
+    /// What was read since the rest of the text was `start`.
+    fn since(&self, start: &'t str) -> &'t str {
+        start.get(..start.len() - self.chars.as_str().len()).unwrap_or_default()
     }
 
     /// The grammar of JSON's numbers, which JavaScript reads alike.
-    fn number(&mut self, first: char) -> Result<String, Refusal> {
-        let mut number = String::from(first);
-        self.digits(&mut number);
-        if number.len() > 1 && first == '0' {
+    fn number(&mut self, start: &'t str, first: char) -> Result<&'t str, Refusal> {
+        let digits = |reader: &mut Self| reader.run(|c| c.is_ascii_digit()).len();
+        if digits(self) > 0 && first == '0' {
             return Err(syntax("a number begins with 0"));
         }
-        if self.chars.next_if_eq(&'.').is_some() {
-            number.push('.');
-            if self.digits(&mut number) == 0 {
-                return Err(syntax("a number ends with `.`"));
-            }
+        if self.next_if(|c| c == '.').is_some() && digits(self) == 0 {
+            return Err(syntax("a number ends with `.`"));
         }
-        if let Some(e) = self.chars.next_if(|c| *c == 'e' || *c == 'E') {
-            number.push(e);
-            if let Some(sign) = self.chars.next_if(|c| *c == '+' || *c == '-') {
-                number.push(sign);
-            }
-            if self.digits(&mut number) == 0 {
+        if self.next_if(|c| c == 'e' || c == 'E').is_some() {
+            self.next_if(|c| c == '+' || c == '-');
+            if digits(self) == 0 {
                 return Err(syntax("a number has an exponent without digits"));
             }
         }
-        if self.chars.peek().is_some_and(|c| c.is_alphanumeric() || *c == '_' || *c == '.') {
+        if self.peek().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.') {
             return Err(syntax("a number is not decimal"));
         }
-        Ok(number)
+        Ok(self.since(start))
     }
 
-    fn digits(&mut self, number: &mut String) -> usize {
-        let mut count = 0;
-        while let Some(digit) = self.chars.next_if(char::is_ascii_digit) {
-            number.push(digit);
-            count += 1;
+    fn string(&mut self, quote: char) -> Result<Cow<'t, str>, Refusal> {
+        let plain = |c: char| c != quote && c != '\\' && !c.is_ascii_control();
+        let run = self.run(plain);
+        if self.next_if(|c| c == quote).is_some() {
+            return Ok(Cow::Borrowed(run));
         }
-        count
-    }
-
-    fn string(&mut self, quote: char) -> Result<String, Refusal> {
-        let mut text = String::new();
+        let mut text = run.to_owned();
         loop {
             match self.chars.next() {
                 None => return Err(syntax("a string is not closed")),
-                Some(c) if c == quote => return Ok(text),
+                Some(c) if c == quote => return Ok(Cow::Owned(text)),
                 Some('\\') => text.push(self.escape()?),
                 Some(c) if c.is_ascii_control() => {
                     return Err(syntax("a string has a control character"));
                 }
-                Some(c) => text.push(c),
+                Some(c) => {
+                    text.push(c);
+                    text.push_str(self.run(plain));
+                }
             }
         }
     }
@@ -178,14 +191,13 @@ impl Reader<'_> {
     }
 
     /// What a slash begins: a comment, which is no word, or a regular expression. There is no division.
-    fn slash(&mut self) -> Result<Option<Word>, Refusal> {
-        if self.chars.next_if_eq(&'/').is_some() {
+    fn slash(&mut self) -> Result<Option<Word<'t>>, Refusal> {
+        if self.next_if(|c| c == '/').is_some() {
             // JavaScript ends a line at these too.
-            let ends = ['\n', '\r', '\u{2028}', '\u{2029}'];
-            while self.chars.next_if(|c| !ends.contains(c)).is_some() {}
+            self.run(|c| !['\n', '\r', '\u{2028}', '\u{2029}'].contains(&c));
             return Ok(None);
         }
-        if self.chars.next_if_eq(&'*').is_some() {
+        if self.next_if(|c| c == '*').is_some() {
             let mut last = ' ';
             loop {
                 match self.chars.next() {
@@ -215,10 +227,7 @@ impl Reader<'_> {
                 }
             }
         }
-        let mut options = String::new();
-        while let Some(c) = self.chars.next_if(char::is_ascii_alphabetic) {
-            options.push(c);
-        }
+        let options = self.run(|c| c.is_ascii_alphabetic());
         Ok(Some(Word::Regex { pattern, options }))
     }
 }

@@ -164,6 +164,38 @@ fn a_missing_stage_is_seen() {
     });
 }
 
+/// Another stage in the place of the filter or of the fence, or a fence that keeps less.
+#[test]
+fn another_stage_is_seen() {
+    none_passes(50, &|node| match node {
+        Bson::Document(stage) if stage.get("$limit") == Some(&Bson::Int64(i64::MAX)) => {
+            vec![doc! { "$limit": 5_i64 }.into(), doc! { "$skip": i64::MAX }.into()]
+        }
+        Bson::Document(stage) => match stage.get("$match") {
+            Some(filter) if filter.to_string().contains("\"$not\"") => {
+                vec![doc! { "$addFields": filter.clone() }.into()]
+            }
+            Some(_) | None => Vec::new(),
+        },
+        _ => Vec::new(),
+    });
+}
+
+/// A distance that is written over the tenant's key, and shown as such.
+#[test]
+fn a_distance_in_the_place_of_the_key_is_seen() {
+    let near = commands().into_iter().find(|command| command.text().contains("$geoNear"));
+    let mut command = Document::try_from(near.unwrap().command()).unwrap();
+    let mut stages = command.get_array("pipeline").unwrap().clone();
+    let [first, .., projection, _] = stages.as_mut_slice() else { panic!() };
+    let first = first.as_document_mut().unwrap().get_document_mut("$geoNear").unwrap();
+    let distance = first.insert("distanceField", "customer_id").unwrap();
+    let projection = projection.as_document_mut().unwrap().get_document_mut("$project").unwrap();
+    projection.remove(distance.as_str().unwrap());
+    command.insert("pipeline", stages);
+    assert!(!verified(&command.into(), false));
+}
+
 #[test]
 fn a_weaker_condition_is_seen() {
     none_passes(20, &|node| match node {
