@@ -8,22 +8,24 @@ mod explain;
 pub mod fuzzing;
 mod names;
 mod print;
+mod printed;
 mod rewrite;
 mod shape;
 mod text;
 mod verify;
 
-use bson::raw::RawDocumentBuf;
+use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, Document};
 
 use crate::catalog::Catalog;
 use crate::predicate::PredicateSet;
 
 use super::{Guarded, Refusal, RefusalCode};
+use command::Request;
 pub use explain::Explained;
 pub use names::{Chapter, ListedName, chapters};
+use printed::Printed;
 use rewrite::{Reader, Rewrite};
-use text::Author;
 
 /// The stack that the guard recurses on, in bytes. The deepest tree that the caps let through needs a fraction of it.
 ///
@@ -71,10 +73,9 @@ pub enum Reply {
 pub struct MongoCommand {
     kind: CommandKind,
     reply: Reply,
-    collection: String,
     command: RawDocumentBuf,
-    text: String,
-    readable: String,
+    text: Printed<Document>,
+    readable: Printed<Request>,
     fence: Option<&'static str>,
 }
 
@@ -91,7 +92,7 @@ impl MongoCommand {
 
     /// The collection that it names first.
     pub fn collection(&self) -> &str {
-        &self.collection
+        &self.readable.tree.collection
     }
 
     /// What runs: the whole command but for `$db`, `lsid` and `maxTimeMS`, which the engine appends. Nothing else may be
@@ -100,14 +101,15 @@ impl MongoCommand {
         &self.command
     }
 
-    /// The command as extended JSON: canonical, but for numbers of 32 bits, which are plain.
+    /// The command as extended JSON: canonical, but for numbers of 32 bits, which are plain. Printed when it is first
+    /// asked for: what runs are the bytes.
     pub fn text(&self) -> &str {
-        &self.text
+        self.text.get(print::json)
     }
 
-    /// The query with its filters as shell text, for people.
+    /// The query with its filters as shell text, for people. Printed when it is first asked for.
     pub fn readable(&self) -> &str {
-        &self.readable
+        self.readable.get(print::shell)
     }
 
     /// Why filtered collections are fenced off from the query's own conditions, where they are.
@@ -135,44 +137,49 @@ fn guard(query: &str, catalog: &Catalog, filters: &PredicateSet) -> Result<Mongo
     let needs = admit::admit(&request, catalog, filters)?;
     let rewrite = |reader| Rewrite { catalog, filters, fence: needs.fence.is_some(), reader };
     let (kind, command) = rewrite(Reader::Engine).command(&request, needs.documents)?;
-    let readable = print::shell(&rewrite(Reader::People).people(&request)?);
-    let text = print::json(&command);
-    read_back(&text, &command)?;
-    let command = bytes(&command)?;
-    verify::verify(&command, catalog, filters, needs.fence.is_some())?;
+    let readable = rewrite(Reader::People).people(&request)?;
+    let sent = bytes(&command)?;
+    read_back(&sent, &command)?;
+    verify::verify(&sent, catalog, filters, needs.fence.is_some())?;
+    let (text, readable) = (Printed::of(command), Printed::of(readable));
     let reply = request.reply();
-    let collection = request.collection;
-    Ok(MongoCommand { kind, reply, collection, command, text, readable, fence: needs.fence })
+    Ok(MongoCommand { kind, reply, command: sent, text, readable, fence: needs.fence })
 }
 
 fn bytes(command: &Document) -> Result<RawDocumentBuf, Refusal> {
     command.to_vec().and_then(RawDocumentBuf::from_bytes).map_err(|_| mismatch())
 }
 
-// INVARIANT (only printed text runs): the text, read again, must give the very command that runs.
-fn read_back(text: &str, command: &Document) -> Result<(), Refusal> {
-    let read = text::parse_json(text, Author::Guard).map_err(|_| mismatch())?;
-    if same_documents(&read, command) { Ok(()) } else { Err(mismatch()) }
+// INVARIANT (only written bytes run): the bytes, read again, must give the very command that was rewritten.
+fn read_back(sent: &RawDocumentBuf, command: &Document) -> Result<(), Refusal> {
+    if holds(sent, command) { Ok(()) } else { Err(mismatch()) }
 }
 
-/// Equality in which the order of fields counts: `Document`'s own compares maps.
-fn same_documents(left: &Document, right: &Document) -> bool {
-    left.len() == right.len()
-        && left
-            .iter()
-            .zip(right)
-            .all(|((own, left), (other, right))| own == other && same(left, right))
+/// Whether bytes hold this document, its fields in this order: `Document`'s own equality compares maps.
+fn holds(raw: &RawDocument, document: &Document) -> bool {
+    let mut elements = raw.iter();
+    let same = document.iter().all(|(key, value)| {
+        let element = elements.next().and_then(Result::ok);
+        element.is_some_and(|(own, raw)| own.as_str() == key && same(raw, value))
+    });
+    same && elements.next().is_none()
 }
 
-fn same(left: &Bson, right: &Bson) -> bool {
-    match (left, right) {
-        (Bson::Document(left), Bson::Document(right)) => same_documents(left, right),
-        (Bson::Array(left), Bson::Array(right)) => {
-            left.len() == right.len()
-                && left.iter().zip(right).all(|(left, right)| same(left, right))
+fn same(raw: RawBsonRef<'_>, value: &Bson) -> bool {
+    match (raw, value) {
+        (RawBsonRef::Document(raw), Bson::Document(document)) => holds(raw, document),
+        (RawBsonRef::Array(raw), Bson::Array(values)) => {
+            let mut elements = raw.into_iter();
+            values.iter().all(|value| {
+                elements.next().and_then(Result::ok).is_some_and(|raw| same(raw, value))
+            }) && elements.next().is_none()
         }
-        (Bson::Double(left), Bson::Double(right)) => left.to_bits() == right.to_bits(),
-        (left, right) => left == right,
+        (RawBsonRef::Double(raw), Bson::Double(value)) => raw.to_bits() == value.to_bits(),
+        (RawBsonRef::String(raw), Bson::String(value)) => raw == value,
+        (RawBsonRef::Int32(raw), Bson::Int32(value)) => raw == *value,
+        (RawBsonRef::Boolean(raw), Bson::Boolean(value)) => raw == *value,
+        // Rarer types, by value.
+        (raw, value) => Bson::try_from(raw).is_ok_and(|raw| raw == *value),
     }
 }
 
@@ -183,3 +190,6 @@ fn mismatch() -> Refusal {
         "rephrase the query; this is worth a report",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,10 +37,10 @@ impl super::MongoCommand {
         let mut explain = Explain { catalog, filters, fence: self.fence, found: Vec::new() };
         match command.get("pipeline").and_then(stages) {
             Some(stages) => {
-                explain.source(&self.collection, self.kind.name(), &stages)?;
+                explain.source(self.collection(), self.kind.name(), &stages)?;
                 explain.within(&stages, "pipeline")?;
             }
-            None => explain.source(&self.collection, self.kind.name(), &[])?,
+            None => explain.source(self.collection(), self.kind.name(), &[])?,
         }
         Ok(explain.found)
     }

@@ -67,7 +67,8 @@ pub fn json(data: &[u8]) {
         let Ok(document) = text::parse_json(query, Author::Proposal) else { return };
         let printed = super::print::json(&document);
         let read = text::parse_json(&printed, Author::Guard);
-        let same = read.is_ok_and(|read| super::same_documents(&read, &document));
+        let raw = super::bytes(&document);
+        let same = read.is_ok_and(|read| raw.is_ok_and(|raw| super::holds(&raw, &read)));
         assert!(same, "{query} became {printed}");
     });
 }
@@ -99,6 +100,10 @@ pub fn guard(data: &[u8]) {
         }
         Ok(guarded) => {
             let command = guarded.query();
+            // What people see is what runs.
+            let read =
+                stacker::grow(STACK_BYTES, || text::parse_json(command.text(), Author::Guard));
+            assert!(read.is_ok_and(|read| super::holds(command.command(), &read)), "{query}");
             let seen = command.text().contains("\"customer_id\":{\"$eq\":82}");
             assert!(seen || command.collection() == "countries", "{query}");
         }

@@ -27,8 +27,29 @@ const MAX_DEPTH: usize = 32;
 pub(super) enum Author {
     /// Untrusted: capped.
     Proposal,
-    /// Printed by the guard a moment ago: longer and deeper than what was read.
+    /// Printed by the guard: longer and deeper than what was read. Tests ask that such a text is what runs.
+    #[cfg(any(test, feature = "fuzzing"))]
     Guard,
+}
+
+impl Author {
+    /// How many times longer than a proposal a text may be: each occurrence of a collection grows by its columns and its
+    /// filter.
+    fn growth(self) -> usize {
+        match self {
+            Self::Proposal => 1,
+            #[cfg(any(test, feature = "fuzzing"))]
+            Self::Guard => 64,
+        }
+    }
+
+    fn max_depth(self) -> usize {
+        match self {
+            Self::Proposal => MAX_DEPTH,
+            #[cfg(any(test, feature = "fuzzing"))]
+            Self::Guard => MAX_DEPTH * 4,
+        }
+    }
 }
 
 /// How a text is written.
@@ -64,11 +85,7 @@ pub(super) fn parse(text: &str) -> Result<Written, Refusal> {
 /// Reads a document in extended JSON.
 pub(super) fn parse_json(text: &str, author: Author) -> Result<Document, Refusal> {
     let words = read(text, Form::Json, author)?;
-    let depth = match author {
-        Author::Proposal => MAX_DEPTH,
-        Author::Guard => MAX_DEPTH * 4,
-    };
-    let mut values = Values::new(words, Form::Json, depth);
+    let mut values = Values::new(words, Form::Json, author.max_depth());
     let Bson::Document(document) = values.value()? else {
         return Err(syntax("the command is not a document"));
     };
@@ -77,11 +94,7 @@ pub(super) fn parse_json(text: &str, author: Author) -> Result<Document, Refusal
 }
 
 fn read(text: &str, form: Form, author: Author) -> Result<Vec<Word<'_>>, Refusal> {
-    let (max_bytes, max_words) = match author {
-        Author::Proposal => (MAX_BYTES, MAX_WORDS),
-        // Each occurrence of a collection grows by its columns and its filter.
-        Author::Guard => (MAX_BYTES * 64, MAX_WORDS * 64),
-    };
+    let (max_bytes, max_words) = (MAX_BYTES * author.growth(), MAX_WORDS * author.growth());
     if text.len() > max_bytes {
         return Err(too_large(format!("the query is longer than {max_bytes} bytes")));
     }
