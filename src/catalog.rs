@@ -16,10 +16,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use added::AddedFunction;
-pub(crate) use documents::{
-    MAX_PATH, ancestors, check as check_documents, is_collection, is_field,
-};
+#[cfg(feature = "server")]
+pub(crate) use documents::{MAX_PATH, is_collection, is_field};
+pub(crate) use documents::{ancestors, check as check_documents};
 pub use remarks::Remarks;
+#[cfg(feature = "server")]
 pub(crate) use remarks::keep_documents;
 pub use types::{CedarType, ColumnType};
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Catalog, Column, ColumnName, RelationName};
+#[cfg(feature = "server")]
+use super::Catalog;
+use super::{Column, ColumnName, RelationName};
 
 /// Comments of a `catalog.toml`. They decide nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +39,7 @@ impl Remarks {
 /// Takes over from an earlier catalog what its author says of documents: a sample knows less. Fields that are new are
 /// offered and not listed, as a field may have been taken out of the catalog to hide it.
 // INVARIANT (default deny): what an author has taken out of a catalog does not come back by itself.
+#[cfg(feature = "server")]
 pub(crate) fn keep_documents(catalog: &mut Catalog, before: &Catalog, remarks: &mut Remarks) {
     for relation in &mut catalog.relations {
         let Some(old) = before.relation(&relation.name) else { continue };
