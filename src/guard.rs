@@ -6,6 +6,7 @@
 //! `D|p`, the database that holds only what `p` may read, or `q` is refused. "Gives" includes errors.
 
 pub mod mongo;
+mod printed;
 mod query;
 pub mod sql;
 

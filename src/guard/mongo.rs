@@ -8,7 +8,6 @@ mod explain;
 pub mod fuzzing;
 mod names;
 mod print;
-mod printed;
 mod rewrite;
 mod shape;
 mod text;
@@ -20,11 +19,11 @@ use bson::{Bson, Document};
 use crate::catalog::Catalog;
 use crate::predicate::PredicateSet;
 
+use super::printed::Printed;
 use super::{Guarded, Refusal, RefusalCode};
 use command::Request;
 pub use explain::Explained;
 pub use names::{Chapter, ListedName, chapters};
-use printed::Printed;
 use rewrite::{Reader, Rewrite};
 
 /// The stack that the guard recurses on, in bytes. The deepest tree that the caps let through needs a fraction of it.
@@ -104,12 +103,12 @@ impl MongoCommand {
     /// The command as extended JSON: canonical, but for numbers of 32 bits, which are plain. Printed when it is first
     /// asked for: what runs are the bytes.
     pub fn text(&self) -> &str {
-        self.text.get(print::json)
+        self.text.text(STACK_BYTES, print::json)
     }
 
     /// The query with its filters as shell text, for people. Printed when it is first asked for.
     pub fn readable(&self) -> &str {
-        self.readable.get(print::shell)
+        self.readable.text(STACK_BYTES, print::shell)
     }
 
     /// Why filtered collections are fenced off from the query's own conditions, where they are.

@@ -11,7 +11,6 @@ pub mod fuzzing;
 pub mod native;
 mod patterns;
 mod print;
-mod readable;
 mod resolve;
 mod rewrite;
 mod scope;
@@ -27,10 +26,10 @@ mod verify;
 use crate::catalog::Catalog;
 use crate::predicate::{PredicateSet, Value};
 
+use super::printed::Printed;
 use super::{Guarded, Refusal, RefusalCode};
 use fence::{Hazards, Read};
 use print::Text;
-use readable::Readable;
 use resolve::Findings;
 use rewrite::{Reader, Rewrite};
 use text::Author;
@@ -53,9 +52,17 @@ pub struct SelectSql {
     dialect: Dialect,
     text: String,
     binds: Vec<Value>,
-    readable: Readable,
+    readable: Printed<People>,
     reads: Vec<Read>,
     hazards: Hazards,
+}
+
+/// A rewritten query as people read it.
+#[derive(Debug, Clone, PartialEq)]
+struct People {
+    tree: tree::Query,
+    /// The schema that they leave out.
+    default_schema: String,
 }
 
 impl SelectSql {
@@ -77,7 +84,11 @@ impl SelectSql {
 
     /// The same query with its values written out, for people. Printed when it is first asked for.
     pub fn readable(&self) -> &str {
-        self.readable.text(self.dialect).unwrap_or(&self.text)
+        self.readable.text(STACK_BYTES, |People { tree, default_schema }| {
+            // What can be printed for an engine can be printed for people.
+            print::print(tree, self.dialect, Some(default_schema))
+                .map_or_else(|_| self.text.clone(), |printed| printed.text)
+        })
     }
 
     /// Why filtered relations are fenced off from the query's own expressions, where some are: the first of the reasons
@@ -129,7 +140,8 @@ fn rewrite(
     let reads = for_engine.reads;
     rewrite(Reader::People).query(&mut readable)?;
     let (text, binds) = sealed(&resolved, binds, dialect, catalog, filters)?;
-    let readable = Readable::new(readable, &catalog.default_schema);
+    let people = People { tree: readable, default_schema: catalog.default_schema.clone() };
+    let readable = Printed::of(people);
     Ok(SelectSql { dialect, text, binds, readable, reads, hazards })
 }
 

@@ -168,21 +168,30 @@ fn described(fixture: &Fixture) -> String {
 
 #[test]
 fn rewritings_and_refusals_are_pinned() {
-    let folder = world::root().join("snapshots/bypass");
+    let fixtures = fixture::all();
+    let asked = fixtures.iter().filter(|fixture| !fixture.cases.is_empty());
+    let told = asked.map(|fixture| (&*fixture.stem, &*fixture.class, described(fixture)));
+    pinned("bypass", told);
+}
+
+/// Compares what becomes of each fixture, which is told by its file's name, its class and a text, with its snapshot. No
+/// other snapshots may be in the folder.
+fn pinned<'f>(folder: &str, told: impl IntoIterator<Item = (&'f str, &'f str, String)>) {
+    let folder = world::root().join("snapshots").join(folder);
     let mut stale: BTreeSet<String> = std::fs::read_dir(&folder)
         .into_iter()
         .flatten()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    for fixture in fixture::all().iter().filter(|fixture| !fixture.cases.is_empty()) {
-        stale.remove(&format!("{}.snap", fixture.stem));
-        stale.remove(&format!("{}.snap.new", fixture.stem));
+    for (stem, class, text) in told {
+        stale.remove(&format!("{stem}.snap"));
+        stale.remove(&format!("{stem}.snap.new"));
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(&folder);
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
-        settings.set_description(&fixture.class);
-        settings.bind(|| insta::assert_snapshot!(fixture.stem.clone(), described(fixture)));
+        settings.set_description(class);
+        settings.bind(|| insta::assert_snapshot!(stem, text));
     }
     assert!(stale.is_empty(), "snapshots without a fixture: {stale:?}");
 }

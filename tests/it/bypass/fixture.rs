@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use dialektai::guard::sql::Dialect;
 use dialektai::identity::Principal;
 use dialektai::policy::Database;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use crate::{rewrite, world};
@@ -134,20 +135,23 @@ pub(super) fn database(dialect: Dialect) -> &'static Database {
 
 /// Every fixture, in the order of the catalogue.
 pub(super) fn all() -> Vec<Fixture> {
-    let folder = world::root().join("fixtures/bypass");
+    let named = |(stem, fixture)| Fixture { stem, ..fixture };
+    read("bypass").into_iter().map(named).collect()
+}
+
+/// The files of a folder of fixtures, in the order of their names, which are told without `.toml`.
+pub(super) fn read<T: DeserializeOwned>(folder: &str) -> Vec<(String, T)> {
+    let folder = world::root().join("fixtures").join(folder);
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    files
-        .iter()
-        .map(|path| {
-            let text = std::fs::read_to_string(path).unwrap();
-            let mut fixture: Fixture =
-                toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            path.file_stem().unwrap().to_str().unwrap().clone_into(&mut fixture.stem);
-            fixture
-        })
-        .collect()
+    let fixture = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let fixture =
+            toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (path.file_stem().unwrap().to_str().unwrap().to_owned(), fixture)
+    };
+    files.iter().map(fixture).collect()
 }
 
 /// Whether `module::name` is a test: a function of that module's file, or of a module inside of it.

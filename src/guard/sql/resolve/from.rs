@@ -99,7 +99,6 @@ impl Resolver<'_> {
                     return Err(scope::unknown_column(std::slice::from_ref(name)));
                 };
                 sides.push(analysis);
-                self.used.name(side, &parts, self.dialect);
                 if let Some(canonical) = parts.last() {
                     *name = canonical.clone();
                 }

@@ -1,13 +1,12 @@
 //! One row of the catalogue for MongoDB.
 
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use dialektai::identity::Principal;
 use dialektai::policy::Database;
 use serde::Deserialize;
 
-use crate::bypass::fixture::{Shown, Unguarded, Verdict};
+use crate::bypass::fixture::{Shown, Unguarded, Verdict, read};
 use crate::{mongo, world};
 
 /// A row.
@@ -62,18 +61,6 @@ pub(in crate::bypass) fn database() -> &'static Database {
 
 /// Every row, in the order of the catalogue.
 pub(in crate::bypass) fn all() -> Vec<Fixture> {
-    let folder = world::root().join("fixtures/bypass-mongodb");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-        .iter()
-        .map(|path| {
-            let text = std::fs::read_to_string(path).unwrap();
-            let mut fixture: Fixture =
-                toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            path.file_stem().unwrap().to_str().unwrap().clone_into(&mut fixture.stem);
-            fixture
-        })
-        .collect()
+    let named = |(stem, fixture)| Fixture { stem, ..fixture };
+    read("bypass-mongodb").into_iter().map(named).collect()
 }
