@@ -118,6 +118,12 @@ pub struct ForeignKey {
     pub references: String,
     /// The columns referred to, in the same order.
     pub referenced_columns: Vec<ColumnName>,
+    /// The attribute that leads to the row referred to, where its author named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether the database upholds the key for every row: whoever is not sure leaves it out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub enforced: bool,
 }
 
 /// What kind of relation it is.

@@ -9,6 +9,7 @@ pub mod schema;
 pub mod generate;
 pub mod check;
 mod source;
+mod related;
 mod load;
 mod evaluate;
 mod functions;
@@ -29,9 +30,11 @@ use quick_cache::sync::Cache;
 
 use crate::catalog::{Catalog, ColumnName, Relation, RelationName};
 use crate::identity::{DatabaseId, Principal};
-use crate::predicate::{PredicateSet, Row};
+use crate::predicate::{Hop, PredicateSet, Row};
 pub use functions::FunctionProblem;
 pub use problem::{LoadError, Problem};
+use related::{Hops, Reads};
+pub use related::Unfollowed;
 use settings::Settings;
 
 /// Principals whose filters are kept.
@@ -46,6 +49,7 @@ pub struct Database {
     /// `catalog.toml`.
     pub catalog: Catalog,
     schema: Schema,
+    hops: Hops,
     rules: Rules,
     version: String,
     scope_filters: bool,
@@ -99,7 +103,8 @@ impl Database {
         scope_filters: bool,
     ) -> Self {
         let filters = Cache::new(CACHED_PRINCIPALS);
-        Self { id, settings, catalog, schema, rules, version, scope_filters, filters }
+        let hops = Hops::of(&catalog, settings.engine);
+        Self { id, settings, catalog, schema, hops, rules, version, scope_filters, filters }
     }
 
     /// A hash of settings, catalog and policies: names exactly what decided an answer. 64 hexadecimal digits, of which
@@ -118,7 +123,13 @@ impl Database {
                 return Ok(Arc::new(PredicateSet::default()));
             };
             let filters = self.catalog.relations.iter().map(|relation| {
-                let filter = evaluate::row_filter(&self.rules, &self.schema, relation, &caller)?;
+                let filter = evaluate::row_filter(
+                    &self.rules,
+                    &self.schema,
+                    &self.hops,
+                    relation,
+                    &caller,
+                )?;
                 Ok((relation.name.clone(), filter))
             });
             on_a_big_stack(|| filters.collect::<Result<PredicateSet, Unsupported>>()).map(Arc::new)
@@ -138,21 +149,50 @@ impl Database {
     ) -> bool {
         let Some(relation) = self.catalog.relation(relation) else { return false };
         evaluate::caller(&self.settings, principal).is_some_and(|caller| {
-            oracle::is_authorized(&self.rules, &self.schema, relation, caller, key, row)
+            oracle::Oracle { rules: &self.rules, schema: &self.schema, hops: &self.hops }
+                .is_authorized(relation, caller, key, row)
         })
     }
 
-    /// The columns of a relation that its filters may read, whoever asks.
+    /// The columns of a relation that filters may read, whoever asks: its own filter, and those of relations whose rules
+    /// follow a key to it.
     pub fn columns_read(&self, relation: &Relation) -> BTreeSet<ColumnName> {
-        let own = self.rules.by_entity_type.get(&relation.entity_type);
-        let policies = std::iter::once(&self.rules.shared).chain(own).flat_map(PolicySet::policies);
+        let reads = self.reads();
+        let own = reads.columns.into_iter().filter(|(of, _)| of == &relation.name);
+        own.map(|(_, column)| column).collect()
+    }
+
+    /// The foreign keys that rules follow, whoever asks.
+    pub fn keys_followed(&self) -> BTreeSet<Hop> {
+        self.reads().hops
+    }
+
+    fn reads(&self) -> Reads {
+        let by_type: HashMap<&str, &Relation> = self
+            .catalog
+            .relations
+            .iter()
+            .map(|relation| (relation.entity_type.as_str(), relation))
+            .collect();
+        let mut reads = Reads::default();
+        let mut read = |policies: &PolicySet, relations: &[&Relation]| {
+            for policy in policies.policies().filter_map(|policy| policy.to_pst().ok()) {
+                let paths = check::paths_of(policy.body());
+                for relation in relations {
+                    paths.iter().for_each(|path| reads.add(&self.hops, relation, path));
+                }
+            }
+        };
         on_a_big_stack(|| {
-            policies
-                .filter_map(|policy| policy.to_pst().ok())
-                .flat_map(|policy| check::columns_of(policy.body()))
-                .filter(|name| relation.column(name).is_some())
-                .collect()
-        })
+            let every: Vec<&Relation> = self.catalog.relations.iter().collect();
+            read(&self.rules.shared, &every);
+            for (entity_type, policies) in &self.rules.by_entity_type {
+                if let Some(relation) = by_type.get(entity_type.as_str()) {
+                    read(policies, &[relation]);
+                }
+            }
+        });
+        reads
     }
 
     /// Whether any policy permits anybody rows of a relation. One whose policies cannot be told without a caller counts

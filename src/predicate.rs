@@ -12,13 +12,23 @@
 //! false one would not. And wherever Cedar evaluates an expression without an error to true (or false), the
 //! predicate lowered from it is true (or false) in SQL: an atom over NULL is only ever reached behind a failed
 //! `has`, whose own atom [`Predicate::IsNull`] already decides the connective.
+//!
+//! # The law on related rows
+//!
+//! [`Predicate::Related`] asks something of the parent, the row that a foreign key names: it is true where the parent
+//! exists and the predicate is true of it, and false everywhere else. It is never unknown, and it has no negation: that
+//! something is *false* of the parent is a `Related` with the predicate of its being false. So neither a condition nor its
+//! negation keeps a row whose parent is missing; only [`Predicate::Parent`], negated, asks for such rows.
+//! As a row has one parent at most, `Related(a) AND Related(b)` by one key is `Related(a AND b)`, and so with `OR`.
 
+mod related;
 mod row;
 
 use std::collections::BTreeMap;
 
 use crate::catalog::{ColumnName, RelationName};
-pub use row::Row;
+pub use related::Hop;
+pub use row::{Parent, Row};
 
 /// A constant in a filter. It reaches a database as a typed bind, never as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -172,6 +182,20 @@ pub enum Predicate {
         /// `true` for `IS NOT NULL`.
         negated: bool,
     },
+    /// That the parent exists and the predicate is true of it. See the module's law on related rows.
+    Related {
+        /// To the parent.
+        hop: Hop,
+        /// Over the parent's columns.
+        predicate: Box<Predicate>,
+    },
+    /// Whether the parent exists: Cedar's `resource has task`.
+    Parent {
+        /// To the parent.
+        hop: Hop,
+        /// `true` where it must be missing, or be named by NULL.
+        negated: bool,
+    },
 }
 
 /// The rows of one relation that a principal may see.
@@ -294,6 +318,11 @@ impl Predicate {
                 Some(holds != *negated)
             }
             Self::IsNull { column, negated } => Some(row.contains_key(column) == *negated),
+            Self::Related { hop, predicate } => {
+                let parent = row.parent(&hop.name);
+                Some(parent.is_some_and(|parent| predicate.evaluate(&parent.row) == Some(true)))
+            }
+            Self::Parent { hop, negated } => Some(row.parent(&hop.name).is_some() != *negated),
         }
     }
 }

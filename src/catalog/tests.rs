@@ -9,7 +9,10 @@ default_schema = "main"
 name = "order items"
 primary_key = ["id"]
 unique = [["sku", "line"]]
-foreign_keys = [{ columns = ["sku"], references = "skus", referenced_columns = ["id"] }]
+foreign_keys = [
+    { columns = ["sku"], references = "skus", referenced_columns = ["id"] },
+    { columns = ["line"], references = "lines", referenced_columns = ["id"], name = "the line", enforced = true },
+]
 columns = [
     { name = "id", type = "integer", declared = "INTEGER", nullable = false },
     { name = "line", type = "integer", nullable = true },

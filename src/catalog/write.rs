@@ -42,11 +42,14 @@ impl Catalog {
         if !relation.foreign_keys.is_empty() {
             text.push_str("foreign_keys = [\n");
             for key in &relation.foreign_keys {
+                let named = key.name.as_deref().map(|name| format!(", name = {}", quoted(name)));
                 text.push_str(&format!(
-                    "    {{ columns = {}, references = {}, referenced_columns = {} }},\n",
+                    "    {{ columns = {}, references = {}, referenced_columns = {}{}{} }},\n",
                     names(&key.columns),
                     quoted(&key.references),
                     names(&key.referenced_columns),
+                    named.unwrap_or_default(),
+                    if key.enforced { ", enforced = true" } else { "" },
                 ));
             }
             text.push_str("]\n");

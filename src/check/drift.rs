@@ -146,10 +146,11 @@ fn keys(keys: &[Vec<ColumnName>]) -> BTreeSet<&[ColumnName]> {
     keys.iter().map(Vec::as_slice).collect()
 }
 
-fn foreign_keys(keys: &[ForeignKey]) -> BTreeSet<(&[ColumnName], &str, &[ColumnName])> {
+/// What the database says of keys; their names are the author's.
+fn foreign_keys(keys: &[ForeignKey]) -> BTreeSet<(&[ColumnName], &str, &[ColumnName], bool)> {
     keys.iter()
-        .map(|ForeignKey { columns, references, referenced_columns }| {
-            (columns.as_slice(), references.as_str(), referenced_columns.as_slice())
+        .map(|ForeignKey { columns, references, referenced_columns, name: _, enforced }| {
+            (columns.as_slice(), references.as_str(), referenced_columns.as_slice(), *enforced)
         })
         .collect()
 }

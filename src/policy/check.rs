@@ -4,6 +4,7 @@
 //! mention the resource may be anything: partial evaluation folds it to a value or an error.
 
 mod construct;
+mod reach;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,10 +15,12 @@ use cedar_policy::pst::{
     ResourceConstraint, Template, UnaryOp, Var,
 };
 
+use super::related::Hops;
 use crate::catalog::{
     Catalog, CedarType, Column, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation, ancestors,
 };
 pub use construct::Construct;
+pub(super) use reach::{Reach, attributes, follows_key, reach, reads, seen_from_parent};
 
 /// A construct that was found, as Cedar prints it.
 pub(super) struct Finding {
@@ -26,9 +29,9 @@ pub(super) struct Finding {
 }
 
 /// Everything in a policy that has no exact filter.
-pub(super) fn check(policy: &Template, catalog: &Catalog) -> Vec<Finding> {
-    let mut check =
-        Check { catalog, relations: relations_of(&policy.resource, catalog), findings: Vec::new() };
+pub(super) fn check(policy: &Template, catalog: &Catalog, hops: &Hops) -> Vec<Finding> {
+    let relations = relations_of(&policy.resource, catalog);
+    let mut check = Check { catalog, hops, relations, findings: Vec::new() };
     check.principal(&policy.principal);
     check.resource(&policy.resource);
     for clause in policy.clauses() {
@@ -74,23 +77,22 @@ pub(super) fn reads_scope(policy: &Template) -> bool {
     })
 }
 
-/// The columns that a policy reads or asks for, by their paths.
-pub(super) fn columns_of(policy: &Template) -> BTreeSet<ColumnName> {
+/// The paths that a policy reads or asks for, from the resource on.
+pub(super) fn paths_of(policy: &Template) -> BTreeSet<Vec<String>> {
     let found = RefCell::new(BTreeSet::new());
     for clause in policy.clauses() {
         let (Clause::When(expr) | Clause::Unless(expr)) = clause;
         any(expr, &|expr| {
-            match expr {
-                Expr::GetAttr { .. } => found.borrow_mut().extend(column_name(expr)),
+            let (of, asked) = match expr {
+                Expr::GetAttr { .. } => (expr, Vec::new()),
                 Expr::HasAttr { expr, attrs } => {
-                    let document = column_name(expr).map(|name| name.to_string());
-                    if document.is_some() || is_var(expr, &Var::Resource) {
-                        let attrs = attrs.iter().map(ToString::to_string);
-                        let path: Vec<String> = document.into_iter().chain(attrs).collect();
-                        found.borrow_mut().insert(ColumnName::new(path.join(".")));
-                    }
+                    (&**expr, attrs.iter().map(ToString::to_string).collect())
                 }
-                _ => {}
+                _ => return false,
+            };
+            if let Some(path) = attributes(of) {
+                let path = path.into_iter().map(ToOwned::to_owned).chain(asked);
+                found.borrow_mut().insert(path.collect());
             }
             false
         });
@@ -100,11 +102,12 @@ pub(super) fn columns_of(policy: &Template) -> BTreeSet<ColumnName> {
 
 struct Check<'a> {
     catalog: &'a Catalog,
+    hops: &'a Hops,
     relations: Vec<&'a Relation>,
     findings: Vec<Finding>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn find(&mut self, shown: &impl fmt::Display, construct: Construct) {
         self.findings.push(Finding { shown: shown.to_string(), construct });
     }
@@ -152,7 +155,6 @@ impl Check<'_> {
         }
         match expr {
             Expr::UnaryOp { op: UnaryOp::Not, expr } => self.condition(expr),
-            Expr::UnaryOp { op: UnaryOp::IsEmpty, expr: of } if self.is_array(of) => {}
             Expr::BinaryOp { op: BinaryOp::And | BinaryOp::Or, left, right } => {
                 self.condition(left);
                 self.condition(right);
@@ -162,12 +164,26 @@ impl Check<'_> {
                 self.condition(then_expr);
                 self.condition(else_expr);
             }
+            Expr::HasAttr { expr: of, attrs }
+                if is_var(of, &Var::Resource) && self.leads(&attrs.head) => {}
+            atom => match reach(atom, &|name| self.leads(name)) {
+                Reach::Own => self.atom(atom),
+                Reach::Several => self.find(atom, Construct::SeveralRows),
+                Reach::Through(name) => self.through(atom, name),
+            },
+        }
+    }
+
+    /// A condition that is no connective and looks at the row at hand.
+    fn atom(&mut self, expr: &Expr) {
+        match expr {
+            Expr::UnaryOp { op: UnaryOp::IsEmpty, expr: of } if self.is_array(of) => {}
             Expr::GetAttr { .. } => self.operand(expr),
             Expr::HasAttr { expr: of, attrs } => {
                 let document = column_name(of).is_some_and(|of| self.is_document(of.as_str()));
                 let path = attrs.tail.is_empty() || self.is_document(attrs.head.as_str());
                 if !path || !(is_var(of, &Var::Resource) || document) {
-                    self.find(expr, Construct::RelatedRow);
+                    self.find(expr, self.related_row(expr));
                 }
             }
             Expr::Like { expr: of, .. } => {
@@ -192,6 +208,44 @@ impl Check<'_> {
                 self.find(expr, construct);
             }
         }
+    }
+
+    /// Whether an attribute of this name leads to a parent.
+    fn leads(&self, name: &str) -> bool {
+        self.relations.iter().any(|relation| self.hops.named(&relation.name, name).is_some())
+    }
+
+    /// A condition of the parent.
+    fn through(&mut self, expr: &Expr, name: &str) {
+        let followed = self.relations.iter().filter_map(|of| self.hops.named(&of.name, name));
+        let mut parents: Vec<&'a Relation> =
+            followed.filter_map(|followed| self.hops.parent(&followed.hop)).collect();
+        parents.dedup_by_key(|parent| &parent.name);
+        let seen = seen_from_parent(expr, name);
+        let mut there =
+            Check { catalog: self.catalog, hops: self.hops, relations: parents, findings: vec![] };
+        // Cedar folds the type of a row that is known, and not whether there is a row.
+        if matches!(seen, Expr::Is { .. }) {
+            there.find(expr, Construct::RelatedRow);
+        }
+        there.condition(&seen);
+        for Finding { construct, .. } in there.findings {
+            self.find(expr, construct);
+        }
+    }
+
+    /// Why what an attribute leads to cannot be asked about.
+    fn related_row(&self, expr: &Expr) -> Construct {
+        let path = match expr {
+            Expr::HasAttr { expr, .. } => attributes(expr),
+            other => attributes(other),
+        };
+        let first = path.as_deref().and_then(|path| path.first().copied());
+        let why = first.and_then(|name| {
+            let mut relations = self.relations.iter();
+            relations.find_map(|relation| self.hops.unfollowed(&relation.name, name))
+        });
+        why.map_or(Construct::RelatedRow, Construct::Unfollowed)
     }
 
     fn binary(&mut self, whole: &Expr, op: BinaryOp, left: &Expr, right: &Expr) {
@@ -267,7 +321,7 @@ impl Check<'_> {
                 self.find(expr, Construct::Record);
             }
             Some(column) if !ancestors(column.as_str()).all(|above| self.is_document(above)) => {
-                self.find(expr, Construct::RelatedRow);
+                self.find(expr, self.related_row(expr));
             }
             Some(_) => {}
             None => {

@@ -13,6 +13,7 @@ use crate::identity::{Principal, TenantId, TenantIdType};
 use crate::predicate::RowFilter;
 
 use super::lower::lower;
+use super::related::Hops;
 use super::schema::ACTION;
 use super::settings::Settings;
 use super::simplify::simplify;
@@ -59,6 +60,7 @@ pub(super) fn uid(entity_type: &str, id: &str) -> Option<EntityUid> {
 pub(super) fn row_filter(
     rules: &Rules,
     schema: &Schema,
+    hops: &Hops,
     relation: &Relation,
     caller: &Entity,
 ) -> Result<RowFilter, Unsupported> {
@@ -95,11 +97,11 @@ pub(super) fn row_filter(
         // A permit that errors or is false allows nothing; a forbid that is false forbids nothing.
         permits.extend(response.true_permits().map(|id| (rules.place(id), RowFilter::AllRows)));
         for id in response.residual_permits() {
-            permits.push((rules.place(id), residual(response.get_policy(id), id, true, relation)?));
+            permits.push((rules.place(id), residual(response.get_policy(id), id, true, relation, hops)?));
         }
         for id in response.residual_forbids() {
             forbids
-                .push((rules.place(id), residual(response.get_policy(id), id, false, relation)?));
+                .push((rules.place(id), residual(response.get_policy(id), id, false, relation, hops)?));
         }
     }
     // Cedar's own sets have no order, and a filter must be the same each time.
@@ -117,6 +119,7 @@ fn residual(
     id: &PolicyId,
     want: bool,
     relation: &Relation,
+    hops: &Hops,
 ) -> Result<RowFilter, Unsupported> {
     let id: &str = id.as_ref();
     let unsupported =
@@ -124,7 +127,7 @@ fn residual(
     let policy = policy.ok_or_else(|| unsupported("a residual that is missing"))?;
     let policy = policy.to_pst().map_err(|error| unsupported(&error.to_string()))?;
     match policy.body().clauses().as_slice() {
-        [Clause::When(condition)] => lower(condition, want, relation, id),
+        [Clause::When(condition)] => lower(condition, want, relation, hops, id),
         _ => Err(unsupported("a residual of another form")),
     }
 }

@@ -16,6 +16,7 @@ use crate::identity::DatabaseId;
 
 use super::check::{check, entity_type_of, reads_scope};
 use super::problem::{LoadError, Problem, Reason, toml_place};
+use super::related::Hops;
 use super::schema::{check_filter_columns, derive};
 use super::settings::{EngineKind, Settings, SettingsError};
 use super::source::{SourceFile, SourcePolicy, line_of_key};
@@ -119,7 +120,8 @@ pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Da
                 let line = setting_line(&reason, &sources.settings);
                 problems.push(in_file(SETTINGS, line, reason));
             }
-            problems.extend(policies.check(&catalog));
+            let hops = Hops::of(&catalog, settings.engine);
+            problems.extend(policies.check(&catalog, &hops));
             let scope_is_read = policies.read_scope();
             if settings.scope_filter_column.is_some()
                 && !scope_is_read
@@ -257,10 +259,10 @@ impl<'a> Policies<'a> {
         Self { loaded, problems }
     }
 
-    fn check(&self, catalog: &Catalog) -> Vec<Problem> {
+    fn check(&self, catalog: &Catalog, hops: &Hops) -> Vec<Problem> {
         let mut problems: Vec<Problem> = Vec::new();
         for loaded in &self.loaded {
-            let findings = loaded.written.iter().flat_map(|written| check(written, catalog));
+            let findings = loaded.written.iter().flat_map(|written| check(written, catalog, hops));
             for finding in findings {
                 let shown = finding.shown.clone();
                 let reason =

@@ -21,9 +21,11 @@
 //!
 //! # Errors that remain
 //!
-//! Of what can fail in Cedar, arithmetic, extension functions, tags and related rows are refused over the resource by
-//! the static check, and over anything else they fold. So only [`Expr::ResidualError`] is an error here.
+//! Of what can fail in Cedar, arithmetic, extension functions and tags are refused over the resource by the static check,
+//! and over anything else they fold. So only [`Expr::ResidualError`] is an error here, and a related row that is missing.
 
+mod presence;
+mod related;
 mod sets;
 
 use std::cell::Cell;
@@ -35,6 +37,7 @@ use crate::predicate::{CmpOp, PatternElement, Predicate, RowFilter, Value};
 
 use super::Unsupported;
 use super::check::{column_name, is_var, key_column};
+use super::related::Hops;
 
 /// `if` in conditions and errors on the left double what they stand in, so the size is bounded and not the text.
 const MAX_STEPS: usize = 20_000;
@@ -44,15 +47,17 @@ pub(super) fn lower(
     residual: &Expr,
     want: bool,
     relation: &Relation,
+    hops: &Hops,
     policy: &str,
 ) -> Result<RowFilter, Unsupported> {
-    Lowering { relation, policy, steps: Cell::new(0) }.lower(residual, want)
+    Lowering { relation, hops, policy, steps: &Cell::new(0) }.lower(residual, want)
 }
 
 struct Lowering<'a> {
     relation: &'a Relation,
+    hops: &'a Hops,
     policy: &'a str,
-    steps: Cell<usize>,
+    steps: &'a Cell<usize>,
 }
 
 /// A side of a comparison.
@@ -71,7 +76,6 @@ impl<'a> Lowering<'a> {
             Expr::Literal(Literal::Bool(value)) => Ok(rows_if(*value == want)),
             Expr::ResidualError => Ok(RowFilter::NoRows),
             Expr::UnaryOp { op: UnaryOp::Not, expr } => self.lower(expr, !want),
-            Expr::UnaryOp { op: UnaryOp::IsEmpty, expr } => self.is_empty(expr, want),
             // `&&` is decided by false and `||` by true; apart from that they are the same.
             Expr::BinaryOp { op: BinaryOp::And, left, right } => {
                 self.connective(left, right, false, want)
@@ -84,34 +88,33 @@ impl<'a> Lowering<'a> {
                 let other = self.lower(cond, false)?.and(self.lower(else_expr, want)?);
                 Ok(chosen.or(other))
             }
+            Expr::HasAttr { expr, attrs } if is_var(expr, &Var::Resource) => {
+                let path: Vec<&str> = attrs.iter().map(|attr| attr.as_str()).collect();
+                self.has_path(&path, want)
+            }
+            atom => match self.through(atom, want)? {
+                Some(filter) => Ok(filter),
+                None => self.atom(atom, want),
+            },
+        }
+    }
+
+    /// A condition that is no connective and looks at the row at hand.
+    fn atom(&self, expr: &Expr, want: bool) -> Result<RowFilter, Unsupported> {
+        match expr {
+            Expr::UnaryOp { op: UnaryOp::IsEmpty, expr } => self.is_empty(expr, want),
             Expr::BinaryOp { op, left, right } => self.binary(*op, left, right, want),
             Expr::GetAttr { .. } => match self.term(expr)? {
                 Term::Column(column) => self.compare(column, CmpOp::Eq, Value::Bool(true), want),
                 Term::Constant(_) => Err(self.unsupported("a constant as a condition")),
             },
-            Expr::HasAttr { expr, attrs } => {
-                let mut path = if is_var(expr, &Var::Resource) {
-                    String::new()
-                } else {
-                    let Some(document) = column_name(expr) else {
-                        return Err(self.unsupported("`has` over something other than a column"));
-                    };
-                    format!("{document}.")
-                };
-                // `has a.b` is `has a && a has b`.
-                let mut filter = rows_if(want);
-                for (index, attr) in attrs.iter().enumerate() {
-                    path.push_str(attr);
-                    let own = self.has(&path, want);
-                    filter = match (index, want) {
-                        (0, _) => own,
-                        (_, true) => filter.and(own),
-                        (_, false) => filter.or(own),
-                    };
-                    path.push('.');
+            Expr::HasAttr { expr, attrs } => match column_name(expr) {
+                Some(document) => {
+                    let path: Vec<&str> = attrs.iter().map(|attr| attr.as_str()).collect();
+                    Ok(self.has_each(format!("{document}."), &path, want))
                 }
-                Ok(filter)
-            }
+                None => Err(self.unsupported("`has` over something other than a column")),
+            },
             Expr::Like { expr, pattern } => self.like(expr, pattern, want),
             Expr::Is { expr, entity_type, in_expr } => {
                 if !is_var(expr, &Var::Resource) {
@@ -140,7 +143,7 @@ impl<'a> Lowering<'a> {
         }
         let decided = self.lower(left, deciding)?;
         let mut otherwise = self.lower(right, deciding)?;
-        if left.has_error() {
+        if left.has_error() || self.may_lack_parent(left) {
             otherwise = self.lower(left, !deciding)?.and(otherwise);
         }
         Ok(decided.or(otherwise))
@@ -311,21 +314,6 @@ impl<'a> Lowering<'a> {
         };
         let values = uids.iter().filter_map(|uid| key_value(column, &uid.eid)).collect();
         Ok(membership(column, values, want))
-    }
-
-    /// The row is in hand, so a column that is NOT NULL is there, and one that the relation lacks is not.
-    fn has(&self, path: &str, want: bool) -> RowFilter {
-        match self.column(path) {
-            Some(column) if column.is_attribute() => {
-                if column.nullable {
-                    let column = column.name.clone();
-                    RowFilter::Where(Predicate::IsNull { column, negated: want })
-                } else {
-                    rows_if(want)
-                }
-            }
-            Some(_) | None => rows_if(!want),
-        }
     }
 
     fn like(

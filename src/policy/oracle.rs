@@ -1,10 +1,10 @@
 //! Cedar's own verdict on one row, by its ordinary evaluator. Shares nothing with lowering: filters are tested against it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Context, Decision, Effect, Entities, Entity, Request,
-    RestrictedExpression, Schema,
+    AuthorizationError, Authorizer, Context, Decision, Effect, Entities, Entity, EntityUid,
+    Request, RestrictedExpression, Schema,
 };
 
 use crate::catalog::{Column, ColumnName, Relation, ancestors};
@@ -12,46 +12,93 @@ use crate::predicate::{Row, Value};
 
 use super::Rules;
 use super::evaluate::uid;
+use super::related::{Followed, Hops};
 use super::schema::ACTION;
 
-/// Whether the caller may read the row. A row that cannot be an entity of the derived schema is not authorized.
-pub(super) fn is_authorized(
-    rules: &Rules,
-    schema: &Schema,
-    relation: &Relation,
-    caller: Entity,
-    key: &str,
-    row: &Row,
-) -> bool {
-    verdict(rules, schema, relation, caller, key, row).unwrap_or(false)
+/// What the verdict rests on.
+#[derive(Clone, Copy)]
+pub(super) struct Oracle<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) schema: &'a Schema,
+    pub(super) hops: &'a Hops,
 }
 
-fn verdict(
-    rules: &Rules,
-    schema: &Schema,
-    relation: &Relation,
-    caller: Entity,
-    key: &str,
-    row: &Row,
-) -> Option<bool> {
-    if row.keys().any(|column| relation.column(column).is_none()) {
-        return None;
+/// Rows as entities.
+#[derive(Default)]
+struct Known {
+    entities: BTreeMap<EntityUid, Entity>,
+    /// The same, with something in place of each required parent that is missing, which is all that the schema may mind.
+    complete: Vec<Entity>,
+}
+
+impl Oracle<'_> {
+    /// Whether the caller may read the row. A row that cannot be an entity of the derived schema is not authorized; but a
+    /// required parent may be missing, and then the attribute is absent, which is an error to read.
+    pub(super) fn is_authorized(
+        self,
+        relation: &Relation,
+        caller: Entity,
+        key: &str,
+        row: &Row,
+    ) -> bool {
+        self.verdict(relation, caller, key, row).unwrap_or(false)
     }
-    let attributes = attributes(relation, row, "")?;
-    let resource = uid(&relation.entity_type, key)?;
-    let row = Entity::new(resource.clone(), attributes, HashSet::new()).ok()?;
-    let principal = caller.uid();
-    let entities = Entities::from_entities([caller, row], Some(schema)).ok()?;
-    let action = uid("Action", ACTION)?;
-    let request = Request::new(principal, action, resource, Context::empty(), Some(schema)).ok()?;
-    let response = Authorizer::new().is_authorized(&request, &rules.all, &entities);
-    // INVARIANT (a forbid that errors denies): Cedar reports the error and decides without the policy.
-    let forbid_failed = response.diagnostics().errors().any(|error| {
-        let AuthorizationError::PolicyEvaluationError(error) = error;
-        let policy = rules.all.policy(error.policy_id());
-        policy.is_none_or(|policy| policy.effect() == Effect::Forbid)
-    });
-    Some(response.decision() == Decision::Allow && !forbid_failed)
+
+    fn verdict(self, relation: &Relation, caller: Entity, key: &str, row: &Row) -> Option<bool> {
+        let resource = uid(&relation.entity_type, key)?;
+        let principal = caller.uid();
+        let Known { entities, mut complete } = self.entities(relation, key, row)?;
+        complete.push(caller.clone());
+        Entities::from_entities(complete, Some(self.schema)).ok()?;
+        let entities =
+            Entities::from_entities(entities.into_values().chain([caller]), None).ok()?;
+        let action = uid("Action", ACTION)?;
+        let context = Context::empty();
+        let request = Request::new(principal, action, resource, context, Some(self.schema)).ok()?;
+        let rules = &self.rules.all;
+        let response = Authorizer::new().is_authorized(&request, rules, &entities);
+        // INVARIANT (a forbid that errors denies): Cedar reports the error and decides without the policy.
+        let forbid_failed = response.diagnostics().errors().any(|error| {
+            let AuthorizationError::PolicyEvaluationError(error) = error;
+            let policy = rules.policy(error.policy_id());
+            policy.is_none_or(|policy| policy.effect() == Effect::Forbid)
+        });
+        Some(response.decision() == Decision::Allow && !forbid_failed)
+    }
+
+    /// The row and all its parents, nearest first: a row may be an ancestor of its own.
+    fn entities(self, relation: &Relation, key: &str, row: &Row) -> Option<Known> {
+        let mut known = Known::default();
+        let mut waiting = VecDeque::from([(relation, key, row)]);
+        while let Some((relation, key, row)) = waiting.pop_front() {
+            let own = uid(&relation.entity_type, key)?;
+            if known.entities.contains_key(&own) {
+                continue;
+            }
+            if row.keys().any(|column| relation.column(column).is_none()) {
+                return None;
+            }
+            let mut attributes = attributes(relation, row, "")?;
+            let mut stand_ins = HashMap::new();
+            for Followed { hop, required } in self.hops.from(&relation.name) {
+                let of = self.hops.parent(hop)?;
+                if let Some(parent) = row.parent(&hop.name) {
+                    let named = uid(&of.entity_type, &parent.key)?;
+                    attributes
+                        .insert(hop.name.clone(), RestrictedExpression::new_entity_uid(named));
+                    waiting.push_back((of, &parent.key, &parent.row));
+                } else if *required {
+                    let nobody = RestrictedExpression::new_entity_uid(uid(&of.entity_type, "")?);
+                    stand_ins.insert(hop.name.clone(), nobody);
+                }
+            }
+            stand_ins.extend(attributes.clone());
+            let entity = |attributes| Entity::new(own.clone(), attributes, HashSet::new()).ok();
+            known.complete.push(entity(stand_ins)?);
+            known.entities.insert(own.clone(), entity(attributes)?);
+        }
+        Some(known)
+    }
 }
 
 /// The columns of a document as attributes: `a.b` is the attribute `b` of the record `a`, which is there where the row

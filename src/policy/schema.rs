@@ -10,6 +10,7 @@ use crate::catalog::{
 use crate::identity::TenantIdType;
 
 use super::problem::Reason;
+use super::related::{Followed, Hops};
 use super::settings::{EngineKind, Settings};
 
 /// The only action.
@@ -18,7 +19,8 @@ pub(super) const ACTION: &str = "read";
 /// The text of `schema.cedarschema`.
 ///
 /// A relation is an entity type and its columns are the attributes, required exactly where the column is NOT NULL.
-/// Columns whose type Cedar does not have are left out: no policy can read them.
+/// Columns whose type Cedar does not have are left out: no policy can read them. A foreign key to one row is an attribute
+/// of that row's type, see [`related`](super::related).
 pub fn cedarschema(settings: &Settings, catalog: &Catalog) -> String {
     let mut text = String::from("// Derived from catalog.toml by `dialektai pull`.\n");
     text.push_str(&format!("entity {PRINCIPAL_TYPE} = {{\n"));
@@ -27,6 +29,7 @@ pub fn cedarschema(settings: &Settings, catalog: &Catalog) -> String {
         text.push_str(&format!("  tenant: {tenant},\n"));
     }
     text.push_str("  scope?: String,\n};\n");
+    let hops = Hops::of(catalog, settings.engine);
     for relation in &catalog.relations {
         text.push_str(&format!("\nentity {} = {{\n", relation.entity_type));
         let documents = settings.engine == EngineKind::Mongodb;
@@ -34,6 +37,12 @@ pub fn cedarschema(settings: &Settings, catalog: &Catalog) -> String {
             if !(documents && column.name.as_str().contains('.')) {
                 text.push_str(&declaration(relation, column, column.name.as_str(), "  "));
             }
+        }
+        for Followed { hop, required } in hops.from(&relation.name) {
+            let Some(parent) = hops.parent(hop) else { continue };
+            let attribute = attribute(&ColumnName::new(&hop.name));
+            let optional = if *required { "" } else { "?" };
+            text.push_str(&format!("  {attribute}{optional}: {},\n", parent.entity_type));
         }
         text.push_str("};\n");
     }

@@ -19,7 +19,7 @@ fn without_redundant_guards(predicate: Predicate) -> Predicate {
     match predicate {
         Predicate::And(operands) => {
             let operands: Vec<Predicate> =
-                operands.into_iter().map(without_redundant_guards).collect();
+                merged(operands, true).into_iter().map(without_redundant_guards).collect();
             let redundant = |guard: &Predicate| match guard {
                 Predicate::IsNull { column, negated: true } => {
                     operands.iter().any(|other| other != guard && rejects_null(other, column))
@@ -32,7 +32,7 @@ fn without_redundant_guards(predicate: Predicate) -> Predicate {
         }
         Predicate::Or(operands) => {
             let kept: Vec<Predicate> =
-                operands.iter().cloned().map(without_redundant_guards).collect();
+                merged(operands.clone(), false).into_iter().map(without_redundant_guards).collect();
             joined(kept, Predicate::or).unwrap_or(Predicate::Or(operands))
         }
         atom @ (Predicate::Compare { .. }
@@ -40,8 +40,54 @@ fn without_redundant_guards(predicate: Predicate) -> Predicate {
         | Predicate::In { .. }
         | Predicate::Like { .. }
         | Predicate::Elements { .. }
-        | Predicate::IsNull { .. }) => atom,
+        | Predicate::IsNull { .. }
+        | Predicate::Parent { .. }) => atom,
+        Predicate::Related { hop, predicate } => {
+            Predicate::Related { hop, predicate: Box::new(without_redundant_guards(*predicate)) }
+        }
     }
+}
+
+/// What is asked of one parent in several operands, asked at once: a row has one parent at most by each key. That there is
+/// a parent is said by whatever is true of it, and says more than it.
+fn merged(operands: Vec<Predicate>, all: bool) -> Vec<Predicate> {
+    let mut kept: Vec<Predicate> = Vec::new();
+    for operand in operands {
+        let (hop, asked) = match operand {
+            Predicate::Related { hop, predicate } => (hop, Some(*predicate)),
+            Predicate::Parent { hop, negated: false } => (hop, None),
+            other => {
+                kept.push(other);
+                continue;
+            }
+        };
+        let same = |other: &&mut Predicate| match other {
+            Predicate::Related { hop: of, .. } | Predicate::Parent { hop: of, negated: false } => {
+                of == &hop
+            }
+            _ => false,
+        };
+        let Some(before) = kept.iter_mut().find(same) else {
+            kept.push(match asked {
+                Some(predicate) => Predicate::Related { hop, predicate: Box::new(predicate) },
+                None => Predicate::Parent { hop, negated: false },
+            });
+            continue;
+        };
+        match (before, asked) {
+            (Predicate::Related { predicate, .. }, Some(asked)) => {
+                let before = predicate.as_ref().clone();
+                **predicate = if all { before.and(asked) } else { before.or(asked) };
+            }
+            (before @ Predicate::Parent { .. }, Some(asked)) if all => {
+                *before = Predicate::Related { hop, predicate: Box::new(asked) };
+            }
+            (before, None) if !all => *before = Predicate::Parent { hop, negated: false },
+            // The other already says it.
+            _ => {}
+        }
+    }
+    kept
 }
 
 fn joined(
@@ -62,13 +108,16 @@ fn rejects_null(predicate: &Predicate, column: &ColumnName) -> bool {
         | Predicate::Elements { column: of, .. } => of == column,
         Predicate::CompareColumns { left, right, .. } => left == column || right == column,
         Predicate::IsNull { column: of, negated } => *negated && of == column,
+        Predicate::Related { hop, predicate: _ } => &hop.column == column,
+        Predicate::Parent { hop, negated } => !negated && &hop.column == column,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predicate::{CmpOp, Value};
+    use crate::catalog::RelationName;
+    use crate::predicate::{CmpOp, Hop, Value};
 
     fn is_null(column: &str, negated: bool) -> Predicate {
         Predicate::IsNull { column: ColumnName::new(column), negated }
@@ -84,6 +133,42 @@ mod tests {
             RowFilter::Where(predicate) => predicate,
             other => panic!("{other:?}"),
         }
+    }
+
+    fn task() -> Hop {
+        let parent = RelationName { schema: "main".to_owned(), name: "tasks".to_owned() };
+        let (column, key) = (ColumnName::new("task_id"), ColumnName::new("id"));
+        Hop { name: "task".to_owned(), column, parent, key }
+    }
+
+    #[test]
+    fn one_parent_is_asked_at_once() {
+        let related =
+            |predicate| Predicate::Related { hop: task(), predicate: Box::new(predicate) };
+        let present = Predicate::Parent { hop: task(), negated: false };
+        let missing = Predicate::Parent { hop: task(), negated: true };
+        let (a, b) = (equals("a"), equals("b"));
+        let (one, other) = (related(a.clone()), related(b.clone()));
+        let both = simplified(one.clone().and(present.clone()).and(other.clone()));
+        assert_eq!(both, related(a.clone().and(b.clone())));
+        assert_eq!(simplified(present.clone().and(one.clone())), one);
+        assert_eq!(simplified(one.clone().or(other.clone())), related(a.or(b)));
+        for either in [present.clone().or(one.clone()), one.clone().or(present.clone())] {
+            assert_eq!(simplified(either), present);
+        }
+        // Rows without a parent are others.
+        let apart = missing.clone().or(one.clone());
+        assert_eq!(simplified(apart.clone()), apart);
+        let never = missing.and(present);
+        assert_eq!(simplified(never.clone()), never);
+        // Another key to the same relation leads to another row.
+        let hop = Hop { name: "next".to_owned(), column: ColumnName::new("next_id"), ..task() };
+        let next = Predicate::Related { hop, predicate: Box::new(equals("b")) };
+        let apart = one.clone().and(next);
+        assert_eq!(simplified(apart.clone()), apart);
+        // The key's own `has` goes with it, and what is asked of the parent is simplified too.
+        assert_eq!(simplified(is_null("task_id", true).and(one.clone())), one);
+        assert_eq!(simplified(related(is_null("a", true).and(equals("a")))), one);
     }
 
     #[test]

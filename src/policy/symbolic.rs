@@ -15,12 +15,18 @@ use cedar_policy::{
 use crate::catalog::{CedarType, Column, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation};
 use crate::predicate::{CmpOp, Predicate, RowFilter, Value};
 
-use super::check::is_var;
+use super::check::{follows_key, is_var};
 use super::evaluate::uid;
 use super::lower::lower;
+use super::related::Hops;
 use super::schema::{ACTION, tenant_type};
 use super::simplify::simplify;
 use super::{Database, Unsupported};
+
+/// The condition of a native policy sees of another relation what that one's own policies let through, and not all of it.
+/// <https://www.postgresql.org/docs/current/ddl-rowsecurity.html>
+const RELATED: &str =
+    "a related row, which a native policy would read through the policies of that row's own relation";
 
 /// What a rule knows of its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +147,8 @@ impl Database {
                 "a column that is called like an attribute of the principal".into(),
             ));
         }
-        let symbolic = Symbolic { relation: self.with_symbols(relation), symbols };
+        let symbolic =
+            Symbolic { relation: self.with_symbols(relation), symbols, hops: &self.hops };
         let of_type = |name: &str| name.parse::<EntityTypeName>().ok();
         let (Some(action), Some(principal), Some(resource)) =
             (uid("Action", ACTION), of_type(PRINCIPAL_TYPE), of_type(&relation.entity_type))
@@ -201,12 +208,13 @@ fn rule(id: &PolicyId, forbids: bool, filter: RowFilter) -> SymbolicRule {
     SymbolicRule { policy: id.to_owned(), forbids, filter }
 }
 
-struct Symbolic {
+struct Symbolic<'a> {
     relation: Relation,
     symbols: Vec<Symbol>,
+    hops: &'a Hops,
 }
 
-impl Symbolic {
+impl Symbolic<'_> {
     /// Whoever has a tenant, where tenants are told apart.
     // INVARIANT (default deny): a reader whose tenant is not set is nobody, and no permit is for it.
     fn reader(&self) -> RowFilter {
@@ -237,7 +245,11 @@ impl Symbolic {
         let [Clause::When(condition)] = policy.body().clauses().as_slice() else {
             return Err(unsupported("a residual of another form"));
         };
-        let filter = lower(&self.joined(condition), want, &self.relation, id)?;
+        let leads = |name: &str| self.hops.named(&self.relation.name, name).is_some();
+        if follows_key(condition, &leads) {
+            return Err(unsupported(RELATED));
+        }
+        let filter = lower(&self.joined(condition), want, &self.relation, self.hops, id)?;
         let filter = if want { self.reader().and(filter) } else { filter };
         match simplify(filter) {
             RowFilter::Where(predicate) => {
@@ -291,6 +303,7 @@ impl Symbolic {
     /// Comparisons of a symbol's column with one of the relation, as comparisons with the symbol's constant.
     fn compared(&self, predicate: Predicate) -> Result<Predicate, &'static str> {
         const TAKEN: &str = "a constant that stands for the principal here";
+
         let all = |operands: Vec<Predicate>| {
             operands.into_iter().map(|operand| self.compared(operand)).collect::<Result<_, _>>()
         };
@@ -318,6 +331,7 @@ impl Symbolic {
             | Predicate::Like { .. }
             | Predicate::Elements { .. }
             | Predicate::IsNull { .. } => Ok(predicate),
+            Predicate::Related { .. } | Predicate::Parent { .. } => Err(RELATED),
         }
     }
 

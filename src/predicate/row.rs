@@ -11,6 +11,17 @@ pub struct Row {
     values: BTreeMap<ColumnName, Value>,
     /// The elements of arrays, in which neither order nor number matters.
     sets: BTreeMap<ColumnName, BTreeSet<Value>>,
+    /// The rows that its foreign keys name, by the names of the attributes.
+    parents: BTreeMap<String, Parent>,
+}
+
+/// A related row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// Its primary key as text, the id of its entity.
+    pub key: String,
+    /// Its values, and its own parents as far as policies go.
+    pub row: Row,
 }
 
 impl Row {
@@ -27,6 +38,16 @@ impl Row {
     /// Gives an array its elements.
     pub fn insert_set(&mut self, column: ColumnName, elements: impl IntoIterator<Item = Value>) {
         self.sets.insert(column, elements.into_iter().collect());
+    }
+
+    /// Gives the row a parent. One that is not given is missing.
+    pub fn insert_parent(&mut self, name: impl Into<String>, parent: Parent) {
+        self.parents.insert(name.into(), parent);
+    }
+
+    /// The row that the key of this name leads to.
+    pub fn parent(&self, name: &str) -> Option<&Parent> {
+        self.parents.get(name)
     }
 
     /// The value of a column that is no array.
@@ -52,7 +73,7 @@ impl Row {
 
 impl FromIterator<(ColumnName, Value)> for Row {
     fn from_iter<I: IntoIterator<Item = (ColumnName, Value)>>(values: I) -> Self {
-        Self { values: values.into_iter().collect(), sets: BTreeMap::new() }
+        Self { values: values.into_iter().collect(), ..Self::default() }
     }
 }
 

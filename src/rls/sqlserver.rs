@@ -141,6 +141,7 @@ fn reads(predicate: &Predicate, name: &ColumnName) -> bool {
         | Predicate::Elements { column, .. }
         | Predicate::IsNull { column, .. } => column == name,
         Predicate::CompareColumns { left, right, .. } => left == name || right == name,
+        Predicate::Related { hop, .. } | Predicate::Parent { hop, .. } => &hop.column == name,
     }
 }
 

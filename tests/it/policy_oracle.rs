@@ -6,6 +6,7 @@ mod cases;
 mod documents;
 mod generator;
 mod native;
+mod related;
 mod rows;
 mod stored;
 
@@ -77,7 +78,7 @@ fn compare(
             }
         }
         let filter = filters.filter_for(&main_relation("facts"));
-        for engine in stored.iter_mut() {
+        for engine in stored.iter_mut().filter(|engine| engine.takes(filter)) {
             let name = engine.name();
             let emitted = engine.visible(filter);
             let expected = expected_keys.intersection(&engine.keys).cloned().collect();
@@ -106,7 +107,9 @@ fn hostile_policies_give_what_cedar_gives() {
     let rows = rows();
     let mut stored = Stored::on_every_engine(&rows);
     let mut degenerate = Vec::new();
-    for (policies, expected) in CASES.iter() {
+    let own = CASES.iter().map(|(policies, visible)| ((*policies).to_owned(), visible.clone()));
+    for (policies, expected) in own.chain(related::cases()) {
+        let policies = policies.as_str();
         let database = load(policies).unwrap_or_else(|error| panic!("{error}\n{policies}"));
         // Principals see the same where no policy looks at them.
         let looks = policies.contains("principal.") || policies.contains("principal has");
@@ -134,8 +137,9 @@ fn random_policies_give_what_cedar_gives() {
     let mut generator = Generator::new(rand_chacha::ChaCha8Rng::seed_from_u64(SEED));
     let (mut policies, mut refused, mut degenerate) = (0, 0, 0);
     let principals = principals();
-    let facts: Vec<_> = rows().into_iter().filter(|(of, ..)| *of == "facts").collect();
-    let mut stored = Stored::on_every_engine(&facts);
+    let rows = rows();
+    let mut stored = Stored::on_every_engine(&rows);
+    let facts: Vec<_> = rows.into_iter().filter(|(of, ..)| *of == "facts").collect();
     for set in 0..SETS {
         // Two principals for each set: the oracle takes its time, and more policies find more than more principals.
         let asking = [&principals[set % 2], &principals[2 + set % 2]].map(Clone::clone);

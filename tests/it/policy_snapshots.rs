@@ -107,6 +107,8 @@ fn read(predicate: &Predicate) -> String {
             format!("{}{of} of {column} in ({})", not(*negated), values.join(", "))
         }
         Predicate::IsNull { column, negated } => format!("{column} is {}null", not(*negated)),
+        Predicate::Related { hop, predicate } => format!("{} with {}", hop.name, read(predicate)),
+        Predicate::Parent { hop, negated } => format!("{}{} exists", not(*negated), hop.name),
     }
 }
 

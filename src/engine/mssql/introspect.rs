@@ -170,6 +170,8 @@ fn add_foreign_keys(
                 .iter()
                 .map(|column| ColumnName::new(&column.referenced_column))
                 .collect(),
+            name: None,
+            enforced: columns.iter().all(|column| column.enforced),
         });
     }
 }

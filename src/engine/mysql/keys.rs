@@ -43,6 +43,10 @@ pub(super) async fn read(
                     columns: key.columns,
                     references: key.references,
                     referenced_columns: key.referenced_columns,
+                    name: None,
+                    // Rows that were loaded under `foreign_key_checks = 0`, as dumps are, were never looked at, and
+                    // nothing tells of it: <https://mariadb.com/kb/en/foreign-keys/>.
+                    enforced: false,
                 });
             } else {
                 notes.push(format!(

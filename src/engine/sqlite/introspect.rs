@@ -318,6 +318,9 @@ async fn foreign_keys(
                     columns: key.columns,
                     references: references.clone(),
                     referenced_columns: target,
+                    name: None,
+                    // Each connection decides for itself whether it minds: <https://www.sqlite.org/foreignkeys.html#fk_enable>.
+                    enforced: false,
                 });
             }
             _ => notes.push(format!(

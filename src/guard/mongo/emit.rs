@@ -34,7 +34,7 @@ pub(super) fn compares_strings(predicate: &Predicate) -> bool {
             values.iter().any(string)
         }
         Predicate::CompareColumns { .. } | Predicate::Like { .. } => true,
-        Predicate::IsNull { .. } => false,
+        Predicate::IsNull { .. } | Predicate::Related { .. } | Predicate::Parent { .. } => false,
     }
 }
 
@@ -47,7 +47,9 @@ pub(super) fn compares_columns(predicate: &Predicate) -> bool {
         | Predicate::In { .. }
         | Predicate::Like { .. }
         | Predicate::Elements { .. }
-        | Predicate::IsNull { .. } => false,
+        | Predicate::IsNull { .. }
+        | Predicate::Related { .. }
+        | Predicate::Parent { .. } => false,
     }
 }
 
@@ -131,6 +133,7 @@ fn atoms(
             push(doc! { column.name.as_str(): among(*quantifier, values, *negated) });
             present(column).into_iter().for_each(push);
         }
+        Predicate::Related { .. } | Predicate::Parent { .. } => return Err(unknown(RELATED)),
         Predicate::IsNull { column, negated } => {
             let column = attribute(relation, column)?;
             let path = column.name.as_str();
@@ -304,6 +307,9 @@ fn literally(elements: &[PatternElement]) -> String {
     text
 }
 
+/// A filter runs on one collection, so no catalog of MongoDB has a key that rules follow.
+const RELATED: &str = "a related row";
+
 fn unknown(what: &str) -> Refusal {
     Refusal::new(RefusalCode::Unsupported, format!("the filter holds {what}"), "correct the policy")
 }
@@ -364,6 +370,7 @@ pub(super) fn readable(
                 }
             }
         }
+        Predicate::Related { .. } | Predicate::Parent { .. } => return Err(unknown(RELATED)),
         Predicate::IsNull { column, negated: false } => one(column, Bson::Null),
         Predicate::IsNull { column, negated: true } => {
             one(column, doc! { "$ne": Bson::Null }.into())

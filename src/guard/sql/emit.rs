@@ -9,11 +9,12 @@
 mod mssql;
 mod mysql;
 mod postgresql;
+mod related;
 mod sqlite;
 
 use super::Dialect;
 use super::tree::{Arguments, BinaryOp, Expr, Function, Literal, Name, SqlType, Truth, UnaryOp};
-use crate::catalog::{Column, ColumnName, Relation};
+use crate::catalog::{Catalog, Column, ColumnName, Relation};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{CmpOp, PatternElement, Predicate, Value};
 
@@ -39,9 +40,12 @@ pub(super) struct Given {
 /// Emits predicates over one relation occurrence.
 pub(super) struct Emit<'a, 'v> {
     pub(super) dialect: Dialect,
+    pub(super) catalog: &'a Catalog,
     pub(super) relation: &'a Relation,
     /// Written before each column; absent where nothing else is in scope.
     pub(super) qualifier: Option<&'a Name>,
+    /// The names of the rows around, where this is one that a key leads to.
+    pub(super) above: &'a [Name],
     pub(super) values: Values<'v>,
 }
 
@@ -53,6 +57,14 @@ fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
 
 pub(super) fn and(left: Expr, right: Expr) -> Expr {
     binary(BinaryOp::And, left, right)
+}
+
+/// `condition AND a AND b` for `a AND b`: the same as with parentheses, and easier to read.
+pub(super) fn in_front(condition: Expr, filter: Expr) -> Expr {
+    match filter {
+        Expr::Binary { op: BinaryOp::And, left, right } => and(in_front(condition, *left), *right),
+        filter => and(condition, filter),
+    }
 }
 
 fn text(value: &str) -> Expr {
@@ -144,6 +156,8 @@ impl Emit<'_, '_> {
                 let expr = Box::new(self.column(&self.known(column)?));
                 Ok(Expr::Is { expr, test: Truth::Null, negated: *negated })
             }
+            Predicate::Related { hop, predicate } => self.exists(hop, Some(predicate), false),
+            Predicate::Parent { hop, negated } => self.exists(hop, None, *negated),
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use super::Dialect;
 use super::emit::{Emit, Values};
 use super::print;
+use super::tree::Name;
 use crate::catalog::{Catalog, RelationName};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{PredicateSet, RowFilter};
@@ -119,7 +120,15 @@ fn written(
         RowFilter::AllRows => Ok(None),
         RowFilter::NoRows => Err(other()),
         RowFilter::Where(predicate) => {
-            let mut emit = Emit { dialect, relation, qualifier: None, values: Values::Written };
+            let own = Name::new(relation.name.name.as_str());
+            let mut emit = Emit {
+                dialect,
+                catalog,
+                relation,
+                qualifier: predicate.follows_keys().then_some(&own),
+                above: &[],
+                values: Values::Written,
+            };
             print::expression(&emit.predicate(predicate)?, dialect).map(|text| Some(text.text))
         }
     }

@@ -5,7 +5,7 @@ use super::Dialect;
 use super::emit::{Emit, Given, Values};
 use super::print::expression;
 use super::tree::{Arguments, BinaryOp, Expr, Function, Literal, Name, SqlType};
-use crate::catalog::{ColumnName, Relation};
+use crate::catalog::{Catalog, ColumnName, Relation};
 use crate::guard::Refusal;
 use crate::predicate::{Predicate, Value};
 
@@ -68,7 +68,16 @@ pub fn condition(
         }
     }
     let qualifier = (dialect == Dialect::Mssql).then_some(&row);
-    let mut emit = Emit { dialect, relation, qualifier, values: Values::Native(&given) };
+    // No relation but this one is read.
+    let catalog = Catalog { default_schema: String::new(), relations: vec![], functions: [].into() };
+    let mut emit = Emit {
+        dialect,
+        catalog: &catalog,
+        relation,
+        qualifier,
+        above: &[],
+        values: Values::Native(&given),
+    };
     expression(&emit.predicate(predicate)?, dialect).map(|printed| printed.text)
 }
 
@@ -108,6 +117,7 @@ fn mentions(predicate: &Predicate, setting: &Setting) -> bool {
         Predicate::Like { column, .. } | Predicate::IsNull { column, .. } => {
             column == &setting.column
         }
+        Predicate::Related { .. } | Predicate::Parent { .. } => false,
     }
 }
 

@@ -4,10 +4,10 @@
 //! the same names. A SELECT over one relation alone takes the filter into its WHERE instead, where that is provably
 //! the same, because people read it: no join, no column list, and no expression that may fail before the filter.
 
-use super::emit::{Emit, Values, and};
+use super::emit::{Emit, Values, in_front};
 use super::fence::{Hazards, Read};
 use super::tree::{
-    Alias, Arguments, BinaryOp, Body, Distinct, Expr, Factor, FrameBound, FromItem, Function,
+    Alias, Arguments, Body, Distinct, Expr, Factor, FrameBound, FromItem, Function,
     GroupItem, JoinConstraint, Literal, Name, OrderItem, Over, Query, Select, SelectItem, UnaryOp,
     WindowSpec,
 };
@@ -136,7 +136,10 @@ impl Rewrite<'_, '_> {
         let catalog = self.catalog;
         let relation = catalog.relation(name).ok_or_else(gone)?;
         // Inside another SELECT an unqualified name could be taken by the outer one (rule B14).
-        let qualifier = (self.outside > 0 || self.is_captured(select, relation)).then_some(alias);
+        let qualifier = (self.outside > 0
+            || self.follows_keys(name)
+            || self.is_captured(select, relation))
+        .then_some(alias);
         let condition = self.condition(relation, qualifier)?;
         let starred = select.items.iter().any(|item| !matches!(item, SelectItem::Expr { .. }));
         if starred && !matches!(self.reader, Reader::People) {
@@ -151,6 +154,14 @@ impl Rewrite<'_, '_> {
             (condition, filter) => condition.or(filter),
         };
         Ok(())
+    }
+
+    /// Whether the filter looks at rows of other relations, whose columns could be taken for its own.
+    fn follows_keys(&self, name: &RelationName) -> bool {
+        match self.filters.filter_for(name) {
+            RowFilter::AllRows | RowFilter::NoRows => false,
+            RowFilter::Where(predicate) => predicate.follows_keys(),
+        }
     }
 
     /// Whether the query gives a result column the name of one of the relation's. SQLite lets WHERE name result columns
@@ -182,7 +193,14 @@ impl Rewrite<'_, '_> {
             RowFilter::AllRows => Ok(None),
             RowFilter::NoRows => Err(gone()),
             RowFilter::Where(predicate) => {
-                let mut emit = Emit { dialect: self.dialect, relation, qualifier, values };
+                let mut emit = Emit {
+                    dialect: self.dialect,
+                    catalog: self.catalog,
+                    relation,
+                    qualifier,
+                    above: &[],
+                    values,
+                };
                 emit.predicate(predicate).map(Some)
             }
         }
@@ -229,7 +247,7 @@ impl Rewrite<'_, '_> {
         let relation = catalog.relation(name).ok_or_else(gone)?;
         let inner = Name::new(INNER);
         // Beside a table, a derived one sees nothing of it, and at the outermost there is nothing else to see.
-        let qualifier = (self.outside > 0).then_some(&inner);
+        let qualifier = (self.outside > 0 || self.follows_keys(name)).then_some(&inner);
         let filter = self.condition(relation, qualifier)?;
         let fenced = self.hazards.any() && filter.is_some();
         self.read(name, &alias.name, fenced);
@@ -373,14 +391,6 @@ impl Rewrite<'_, '_> {
             Some(Over::Spec(window)) => self.window(window),
             Some(Over::Named(_)) | None => Ok(()),
         }
-    }
-}
-
-/// `condition AND a AND b` for a user's `a AND b`: the same as with parentheses, and easier to read.
-fn in_front(condition: Expr, filter: Expr) -> Expr {
-    match filter {
-        Expr::Binary { op: BinaryOp::And, left, right } => and(in_front(condition, *left), *right),
-        filter => and(condition, filter),
     }
 }
 

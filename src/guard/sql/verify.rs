@@ -336,8 +336,10 @@ impl<'a> Verifier<'a> {
         let qualifier = qualifier.map(Name::new);
         let mut emit = Emit {
             dialect: self.dialect,
+            catalog: self.catalog,
             relation,
             qualifier: qualifier.as_ref(),
+            above: &[],
             values: Values::Bound(&mut values),
         };
         let printed =

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::super::related::Unfollowed;
+
 /// A construct that has no exact filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Construct {
@@ -9,8 +11,12 @@ pub enum Construct {
     Arithmetic,
     /// A function or method of an extension type over a column.
     ExtensionCall,
-    /// `resource.a.b`.
+    /// `resource.a.b` where `a` is no key to another row.
     RelatedRow,
+    /// `resource.a.b` where `a` is a key that is no attribute.
+    Unfollowed(Unfollowed),
+    /// `resource.a.b == resource.c`.
+    SeveralRows,
     /// `containsAll`, `containsAny`, `isEmpty`.
     SetOperation,
     /// An array of values beside another column.
@@ -48,6 +54,8 @@ pub enum Construct {
 impl fmt::Display for Construct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Unfollowed(why) => return why.fmt(f),
+            Self::SeveralRows => "compares columns of two rows",
             Self::Arithmetic => "does arithmetic on a column",
             Self::ExtensionCall => "calls a function on a column",
             Self::RelatedRow => "follows a column to another row",
@@ -79,7 +87,11 @@ impl Construct {
         match self {
             Self::Arithmetic => "move the arithmetic to the side without a column, as a constant",
             Self::ExtensionCall => "compare the column itself with a constant",
-            Self::RelatedRow => "rules over related rows are not supported yet",
+            Self::RelatedRow => {
+                "follow a foreign key of one column: `resource.task.title` where `catalog.toml` lists one of `task_id`"
+            }
+            Self::Unfollowed(why) => why.hint(),
+            Self::SeveralRows => "compare each column with a constant, or with the principal",
             Self::SetOperation => "write one `contains` for each column",
             Self::ArrayOperand => {
                 "compare arrays with constants, or with what the principal has, by `contains`, `containsAny`, `containsAll`, `isEmpty` or `==`"

@@ -118,8 +118,8 @@ fn keys(keys: &[Key]) -> Vec<Step> {
     rows(&described, &keys.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Table, key, column, referenced table, referenced column.
-type Foreign = (i32, i32, &'static str, i32, &'static str);
+/// Table, key, column, referenced table, referenced column, and whether it is disabled, or not trusted.
+type Foreign = (i32, i32, &'static str, i32, &'static str, [bool; 2]);
 
 fn foreign_keys(keys: &[Foreign]) -> Vec<Step> {
     let described = [
@@ -128,9 +128,13 @@ fn foreign_keys(keys: &[Foreign]) -> Vec<Step> {
         ("name", nvarchar()),
         ("referenced_object_id", number()),
         ("name", nvarchar()),
+        ("is_disabled", flags()),
+        ("is_not_trusted", flags()),
     ];
-    let row = |(table, key, column, referenced, other): &Foreign| {
-        vec![int(*table), int(*key), text(column), int(*referenced), text(other)]
+    let row = |(table, key, column, referenced, other, [disabled, untrusted]): &Foreign| {
+        let flags = [bit(*disabled), bit(*untrusted)];
+        let named = [int(*table), int(*key), text(column), int(*referenced), text(other)];
+        named.into_iter().chain(flags).collect()
     };
     rows(&described, &keys.iter().map(row).collect::<Vec<_>>())
 }
@@ -194,11 +198,11 @@ fn shop() -> Vec<(&'static str, Vec<Step>)> {
         (99, 1, true, true, "id"),
     ]);
     let all_foreign_keys = foreign_keys(&[
-        (2, 21, "customer", 1, "id"),
-        (2, 22, "customer", 3, "id"),
-        (3, 31, "customer", 1, "id"),
-        (3, 32, "id", 77, "id"),
-        (77, 33, "id", 1, "id"),
+        (2, 21, "customer", 1, "id", [false, false]),
+        (2, 22, "customer", 3, "id", [true, true]),
+        (3, 31, "customer", 1, "id", [false, true]),
+        (3, 32, "id", 77, "id", [false, false]),
+        (77, 33, "id", 1, "id", [false, false]),
     ]);
     vec![
         (USER, user("shop_reader", "dbo", [false; 5])),

@@ -1,6 +1,7 @@
 //! Policies by hand, each shape of the language that filters express, and the ways in which it goes wrong.
 
 /// What the rows that some principal sees must be, so that a case says something.
+#[derive(Clone)]
 pub(super) enum Visible {
     /// Some rows of this relation, not all.
     Some(&'static str),
@@ -12,7 +13,7 @@ pub(super) enum Visible {
 
 use Visible::{Everything, Nothing};
 
-const FACTS: Visible = Visible::Some("facts");
+pub(super) const FACTS: Visible = Visible::Some("facts");
 const LABELS: Visible = Visible::Some("labels");
 
 macro_rules! permit {

@@ -44,16 +44,21 @@ impl Stored {
     fn on(dialect: Dialect, rows: &[(&'static str, String, Row)]) -> Option<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let catalog = Catalog::parse(&catalog_text(dialect)).unwrap();
-        let facts = catalog.relation(&facts(dialect)).unwrap();
         let (servers, live, keys) = runtime.block_on(async {
             let servers = Servers::bare(dialect).await?;
             let mut live = servers.empty("stored").await;
             let mut keys = BTreeSet::new();
-            live.execute(&create_table(facts, dialect)).await;
-            for (_, key, row) in rows.iter().filter(|(of, ..)| *of == "facts") {
-                if let Some(insert) = insert(facts, row, dialect) {
+            for relation in &catalog.relations {
+                live.execute(&create_table(relation, dialect)).await;
+            }
+            for (of, key, row) in rows {
+                let name = RelationName { name: (*of).to_owned(), ..facts(dialect) };
+                let relation = catalog.relation(&name).unwrap();
+                if let Some(insert) = insert(relation, row, dialect) {
                     live.execute(&insert).await;
-                    keys.insert(key.clone());
+                    if *of == "facts" {
+                        keys.insert(key.clone());
+                    }
                 }
             }
             pinned(&mut live).await;
@@ -66,6 +71,14 @@ impl Stored {
         match &self.place {
             Place::Sql { live, .. } => live.dialect().name(),
             Place::Documents(_) => "mongodb",
+        }
+    }
+
+    /// Whether the engine has such filters: MongoDB's look at one collection.
+    pub(super) fn takes(&self, filter: &RowFilter) -> bool {
+        match (&self.place, filter) {
+            (Place::Documents(_), RowFilter::Where(predicate)) => !predicate.follows_keys(),
+            (Place::Documents(_) | Place::Sql { .. }, _) => true,
         }
     }
 
@@ -156,7 +169,7 @@ fn create_table(relation: &Relation, dialect: Dialect) -> String {
             format!("{name} {}{null}", column.declared)
         })
         .collect();
-    format!("CREATE TABLE {} ({})", relation.name.name, columns.join(", "))
+    format!("CREATE TABLE {} ({})", quoted(&relation.name.name, dialect), columns.join(", "))
 }
 
 /// `INSERT` of one row; `None` for a value that no engine can hold.

@@ -182,11 +182,14 @@ pub(super) struct ReferringColumn {
     pub(super) column: String,
     pub(super) referenced: ObjectId,
     pub(super) referenced_column: String,
+    /// Neither disabled nor made without a look at the rows there were.
+    pub(super) enforced: bool,
 }
 
 /// <https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-foreign-key-columns-transact-sql>
 const FOREIGN_KEYS: &str = "SELECT f.parent_object_id, f.constraint_object_id, c.name, \
-     f.referenced_object_id, r.name FROM sys.foreign_key_columns AS f \
+     f.referenced_object_id, r.name, k.is_disabled, k.is_not_trusted FROM sys.foreign_key_columns AS f \
+     JOIN sys.foreign_keys AS k ON k.object_id = f.constraint_object_id \
      JOIN sys.columns AS c ON c.object_id = f.parent_object_id AND c.column_id = f.parent_column_id \
      JOIN sys.columns AS r ON r.object_id = f.referenced_object_id AND r.column_id = f.referenced_column_id \
      ORDER BY f.parent_object_id, f.constraint_object_id, f.constraint_column_id";
@@ -201,6 +204,7 @@ pub(super) async fn foreign_keys(
             column: text(row, 2)?,
             referenced: row.try_get(3).ok()??,
             referenced_column: text(row, 4)?,
+            enforced: !row.try_get::<bool, _>(5).ok()?? && !row.try_get::<bool, _>(6).ok()??,
         })
     })
     .await

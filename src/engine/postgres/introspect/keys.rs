@@ -21,10 +21,11 @@ WHERE i.indisvalid AND k.place <= i.indnkeyatts
 ORDER BY x.relname, i.indexrelid, k.place";
 
 /// Foreign keys, one line a column. Those of partitions repeat their parent's; a temporal key (PostgreSQL 18) does not
-/// compare for equality.
+/// compare for equality. One that is NOT VALID or NOT ENFORCED (PostgreSQL 18) holds for new rows or for none.
 const FOREIGN: &str = "
 SELECT c.oid::int8, c.conrelid::int8, c.confrelid::int8, own.attname, target.attname,
-    n.nspname, t.relname
+    n.nspname, t.relname,
+    c.convalidated AND coalesce(to_jsonb(c) ->> 'conenforced', 'true') = 'true'
 FROM pg_constraint AS c
 CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k (own, target, place)
 JOIN pg_attribute AS own ON own.attrelid = c.conrelid AND own.attnum = k.own
@@ -111,6 +112,7 @@ struct Foreign {
     parent_name: RelationName,
     columns: Vec<ColumnName>,
     referenced: Vec<ColumnName>,
+    enforced: bool,
 }
 
 /// Gives relations their foreign keys, as far as both ends are listed and one row at most is meant.
@@ -138,6 +140,7 @@ pub(super) async fn foreign(
                 parent_name: RelationName { schema: row.try_get(5)?, name: row.try_get(6)? },
                 columns: vec![column],
                 referenced: vec![referenced],
+                enforced: row.try_get(7)?,
             }),
         }
     }
@@ -164,6 +167,8 @@ pub(super) async fn foreign(
             columns: key.columns,
             references,
             referenced_columns: key.referenced,
+            name: None,
+            enforced: key.enforced,
         });
     }
     Ok(())

@@ -187,6 +187,17 @@ pub(super) fn compare_columns(
     binary(comparison(op), operands.0, operands.1)
 }
 
+/// That a parent's key is the row's. Columns of unlike collations must not meet as they are, which is an error.
+pub(super) fn same_key(parent: (&Column, Expr), own: (&Column, Expr)) -> Expr {
+    let equal = binary(BinaryOp::Eq, parent.1.clone(), own.1.clone());
+    if kind(parent.0) != Comparison::Text {
+        return equal;
+    }
+    let alike = parent.0.collation.is_some() && parent.0.collation == own.0.collation;
+    let exact = binary(BinaryOp::Eq, operand(parent.0, parent.1), operand(own.0, own.1));
+    if alike { and(equal, exact) } else { exact }
+}
+
 pub(super) fn is_in(
     emit: &mut Emit<'_, '_>,
     column: &Column,

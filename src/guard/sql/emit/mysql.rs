@@ -16,7 +16,10 @@ const EPOCH: i64 = 62_167_219_200;
 
 /// The column as a value that compares exactly like the Cedar attribute.
 fn operand(emit: &Emit<'_, '_>, column: &Column) -> Expr {
-    let expr = emit.column(column);
+    exactly(column, emit.column(column))
+}
+
+fn exactly(column: &Column, expr: Expr) -> Expr {
     match column.column_type {
         ColumnType::Text => cast(unicode(column, expr), "BINARY"),
         // MariaDB's: its bytes are not those of its text.
@@ -127,6 +130,17 @@ pub(super) fn compare_columns(
     let test = binary(comparison(op), operand(emit, left), operand(emit, right));
     let test = of_type(emit, right, test);
     of_type(emit, left, test)
+}
+
+/// That a parent's key is the row's. Columns of unlike collations must not meet as they are, which is an error.
+pub(super) fn same_key(parent: (&Column, Expr), own: (&Column, Expr)) -> Expr {
+    let equal = binary(BinaryOp::Eq, parent.1.clone(), own.1.clone());
+    if parent.0.column_type != ColumnType::Text {
+        return equal;
+    }
+    let alike = parent.0.collation.is_some() && parent.0.collation == own.0.collation;
+    let exact = binary(BinaryOp::Eq, exactly(parent.0, parent.1), exactly(own.0, own.1));
+    if alike { and(equal, exact) } else { exact }
 }
 
 pub(super) fn is_in(

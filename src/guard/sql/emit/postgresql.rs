@@ -44,6 +44,14 @@ pub(super) fn compare_columns(
     }
 }
 
+/// That a parent's key is the row's.
+pub(super) fn same_key(parent: (&Column, Expr), own: (&Column, Expr)) -> Expr {
+    match parent.0.column_type {
+        ColumnType::Text => texts::same(parent, own),
+        _ => binary(BinaryOp::Eq, parent.1, own.1),
+    }
+}
+
 pub(super) fn is_in(
     emit: &mut Emit<'_, '_>,
     column: &Column,

@@ -61,6 +61,16 @@ pub(super) fn compare_columns(
     of_type(emit, left, test)
 }
 
+/// That a parent's key is the row's: values of one storage class are equal or not, whatever the columns are for. The
+/// parent's collation decides on the left, and an index of it serves.
+pub(super) fn same_key(parent: (&Column, Expr), own: (&Column, Expr)) -> Expr {
+    let loose = binary(BinaryOp::Eq, parent.1.clone(), own.1.clone());
+    if parent.0.collation.is_none() {
+        return loose;
+    }
+    and(loose, binary(BinaryOp::Eq, operand(parent.0, parent.1), operand(own.0, own.1)))
+}
+
 pub(super) fn is_in(
     emit: &mut Emit<'_, '_>,
     column: &Column,

@@ -52,7 +52,30 @@ fn citext_schema(column: &Column) -> Option<Name> {
 
 /// The column as a text that compares byte by byte with any other, whatever collations the two have.
 pub(super) fn exact(emit: &Emit<'_, '_>, column: &Column) -> Expr {
-    let expr = emit.column(column);
+    by_bytes(column, emit.column(column))
+}
+
+/// That two texts are equal byte by byte. Columns of unlike collations are beside each other only where one is named.
+pub(super) fn same(left: (&Column, Expr), right: (&Column, Expr)) -> Expr {
+    let (form, other) = (Form::of(left.0), Form::of(right.0));
+    let equal = binary(BinaryOp::Eq, left.1.clone(), right.1.clone());
+    if (form, other) == (Form::Plain, Form::Plain) {
+        return equal;
+    }
+    let exact = binary(BinaryOp::Eq, by_bytes(left.0, left.1), by_bytes(right.0, right.1));
+    let alike = form == other && left.0.collation == right.0.collation;
+    match form {
+        Form::Padded | Form::Collated | Form::Name if alike => and(equal, exact),
+        Form::Plain
+        | Form::Padded
+        | Form::Folded
+        | Form::Collated
+        | Form::Name
+        | Form::AsText => exact,
+    }
+}
+
+fn by_bytes(column: &Column, expr: Expr) -> Expr {
     let expr = match Form::of(column) {
         Form::Plain | Form::Collated => expr,
         Form::Padded | Form::Folded | Form::Name | Form::AsText => cast(expr, "TEXT"),
