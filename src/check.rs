@@ -141,6 +141,7 @@ pub fn live(database: &Database, live: &Introspected) -> Vec<Finding> {
     let mut findings = drift::check(database.settings.engine, &database.catalog, &live.catalog);
     findings.retain(|finding| !documents::is_unseen(database, finding));
     findings.extend(filters::check(&database.settings, &database.catalog, live));
+    findings.extend(filters::keys(database, live));
     if let Some(role) = &live.role {
         findings.extend(role.powers.iter().map(|power| {
             Finding::of_database(Matter::Role {

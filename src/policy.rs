@@ -33,8 +33,8 @@ use crate::identity::{DatabaseId, Principal};
 use crate::predicate::{Hop, PredicateSet, Row};
 pub use functions::FunctionProblem;
 pub use problem::{LoadError, Problem};
-use related::{Hops, Reads};
 pub use related::Unfollowed;
+use related::{Hops, Reads};
 use settings::Settings;
 
 /// Principals whose filters are kept.
@@ -123,13 +123,8 @@ impl Database {
                 return Ok(Arc::new(PredicateSet::default()));
             };
             let filters = self.catalog.relations.iter().map(|relation| {
-                let filter = evaluate::row_filter(
-                    &self.rules,
-                    &self.schema,
-                    &self.hops,
-                    relation,
-                    &caller,
-                )?;
+                let filter =
+                    evaluate::row_filter(&self.rules, &self.schema, &self.hops, relation, &caller)?;
                 Ok((relation.name.clone(), filter))
             });
             on_a_big_stack(|| filters.collect::<Result<PredicateSet, Unsupported>>()).map(Arc::new)

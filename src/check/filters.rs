@@ -7,9 +7,11 @@ use crate::catalog::{Catalog, ColumnName, ColumnType, Relation, RelationKind};
 use crate::engine::Introspected;
 use crate::guard::sql::Dialect;
 use crate::identity::TenantIdType;
+use crate::policy::Database;
 use crate::policy::problem::Reason;
 use crate::policy::schema::check_filter_columns;
 use crate::policy::settings::{EngineKind, Settings};
+use crate::predicate::Hop;
 
 /// Looks at the live form of the relations that are listed: the others do not exist for any query.
 pub(super) fn check(settings: &Settings, listed: &Catalog, live: &Introspected) -> Vec<Finding> {
@@ -51,6 +53,28 @@ pub(super) fn check(settings: &Settings, listed: &Catalog, live: &Introspected) 
                 &column,
                 Matter::NoIndex { statement },
             ));
+        }
+    }
+    findings
+}
+
+/// The parents' keys without an index: each row asks for its parent by it.
+pub(super) fn keys(database: &Database, live: &Introspected) -> Vec<Finding> {
+    let unindexed = |Hop { parent, key, .. }: Hop| {
+        let relation = live.catalog.relation(&parent)?;
+        // A key is an index, and on SQLite perhaps the table itself.
+        let alone = std::slice::from_ref(&key);
+        let indexed = relation.kind == RelationKind::View
+            || relation.primary_key == alone
+            || relation.unique.iter().any(|unique| unique == alone)
+            || is_indexed(relation, &key, live);
+        let statement = create_index(database.settings.engine, relation, &key);
+        (!indexed).then(|| Finding::of_column(&parent, &key, Matter::NoKeyIndex { statement }))
+    };
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in database.keys_followed().into_iter().filter_map(unindexed) {
+        if !findings.contains(&finding) {
+            findings.push(finding);
         }
     }
     findings

@@ -123,6 +123,12 @@ pub enum Matter {
         /// The statement that makes one.
         statement: String,
     },
+    /// Rules look rows up by this column, and each look reads all of them.
+    #[error("no index begins with the column, by which rules find related rows")]
+    NoKeyIndex {
+        /// The statement that makes one.
+        statement: String,
+    },
     /// Whether there is an index on the tenant column cannot be seen.
     #[error("the role may not list indexes, so nobody looked for one on the tenant column")]
     IndexesUnseen,
@@ -189,6 +195,7 @@ impl Matter {
             Self::FilterColumn(reason) => reason.code(),
             Self::UuidAsText => "tenant_uuid_as_text",
             Self::NoIndex { .. } => "tenant_index_missing",
+            Self::NoKeyIndex { .. } => "key_index_missing",
             Self::IndexesUnseen => "tenant_index_unseen",
             Self::Documents { misfit, .. } => match misfit {
                 Misfit::Missing => "documents_missing",
@@ -236,6 +243,7 @@ impl Matter {
             | Self::ForeignKeys
             | Self::UuidAsText
             | Self::NoIndex { .. }
+            | Self::NoKeyIndex { .. }
             | Self::Documents { .. }
             | Self::Role { .. } => Severity::Warning,
         }
@@ -280,7 +288,7 @@ impl Matter {
             | Self::ForeignKeys => PULL.into(),
             Self::FilterColumn(reason) => return reason.hint().map(Cow::Owned),
             Self::UuidAsText => "give the column the type for UUIDs of its engine".into(),
-            Self::NoIndex { .. } => "create one".into(),
+            Self::NoIndex { .. } | Self::NoKeyIndex { .. } => "create one".into(),
             Self::IndexesUnseen => "look for it as one who may `listIndexes`".into(),
             Self::Documents { .. } => {
                 "correct the documents, or say in `catalog.toml` what they have; until then filters leave them out".into()
@@ -293,7 +301,9 @@ impl Matter {
     /// Statements for the operator to run, after reading them.
     pub fn statements(&self) -> &[String] {
         match self {
-            Self::NoIndex { statement } => std::slice::from_ref(statement),
+            Self::NoIndex { statement } | Self::NoKeyIndex { statement } => {
+                std::slice::from_ref(statement)
+            }
             Self::Role { grants, .. } => grants,
             Self::Folder(_)
             | Self::PasswordInUrl

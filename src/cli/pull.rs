@@ -21,6 +21,7 @@ pub(super) async fn run(policies: &Path, id: &DatabaseId) -> Result<(), Failed> 
         && let Ok(before) = Catalog::parse(&text)
     {
         keep_entity_types(&mut catalog, &before);
+        keep_key_names(&mut catalog, &before);
         if settings.engine == EngineKind::Mongodb {
             keep_documents(&mut catalog, &before, &mut remarks);
         }
@@ -76,6 +77,21 @@ fn keep_entity_types(catalog: &mut Catalog, before: &Catalog) {
     }
     for (relation, name) in catalog.relations.iter_mut().zip(names) {
         relation.entity_type = name;
+    }
+}
+
+/// An author may have named a foreign key, and policies use that name.
+fn keep_key_names(catalog: &mut Catalog, before: &Catalog) {
+    for relation in &mut catalog.relations {
+        let Some(old) = before.relation(&relation.name) else { continue };
+        for key in &mut relation.foreign_keys {
+            let mut named = old.foreign_keys.iter().filter(|old| {
+                old.columns == key.columns
+                    && old.references == key.references
+                    && old.referenced_columns == key.referenced_columns
+            });
+            key.name = named.find_map(|old| old.name.clone());
+        }
     }
 }
 

@@ -97,11 +97,16 @@ pub(super) fn row_filter(
         // A permit that errors or is false allows nothing; a forbid that is false forbids nothing.
         permits.extend(response.true_permits().map(|id| (rules.place(id), RowFilter::AllRows)));
         for id in response.residual_permits() {
-            permits.push((rules.place(id), residual(response.get_policy(id), id, true, relation, hops)?));
+            permits.push((
+                rules.place(id),
+                residual(response.get_policy(id), id, true, relation, hops)?,
+            ));
         }
         for id in response.residual_forbids() {
-            forbids
-                .push((rules.place(id), residual(response.get_policy(id), id, false, relation, hops)?));
+            forbids.push((
+                rules.place(id),
+                residual(response.get_policy(id), id, false, relation, hops)?,
+            ));
         }
     }
     // Cedar's own sets have no order, and a filter must be the same each time.

@@ -56,8 +56,12 @@ impl Unfollowed {
     /// What to do instead.
     pub(super) fn hint(self) -> &'static str {
         match self {
-            Self::OneCollection => "keep a copy of the related field in the document itself, and compare that",
-            Self::Composite => "give the related rows a key of one column, or compare a column of the row itself",
+            Self::OneCollection => {
+                "keep a copy of the related field in the document itself, and compare that"
+            }
+            Self::Composite => {
+                "give the related rows a key of one column, or compare a column of the row itself"
+            }
             Self::Unlisted => "run `dialektai pull` with a role that may read the relation",
             Self::NotUnique => "make the column unique, and run `dialektai pull`",
             Self::Types => "declare both columns with one type, and run `dialektai pull`",

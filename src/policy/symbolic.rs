@@ -25,8 +25,7 @@ use super::{Database, Unsupported};
 
 /// The condition of a native policy sees of another relation what that one's own policies let through, and not all of it.
 /// <https://www.postgresql.org/docs/current/ddl-rowsecurity.html>
-const RELATED: &str =
-    "a related row, which a native policy would read through the policies of that row's own relation";
+const RELATED: &str = "a related row, which a native policy would read through the policies of that row's own relation";
 
 /// What a rule knows of its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,6 +32,7 @@ mod policy_oracle;
 mod policy_snapshots;
 mod questions;
 mod refusals;
+mod related;
 mod reload;
 mod rewrite;
 mod rls;

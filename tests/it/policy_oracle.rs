@@ -108,7 +108,7 @@ fn hostile_policies_give_what_cedar_gives() {
     let mut stored = Stored::on_every_engine(&rows);
     let mut degenerate = Vec::new();
     let own = CASES.iter().map(|(policies, visible)| ((*policies).to_owned(), visible.clone()));
-    for (policies, expected) in own.chain(related::cases()) {
+    for (policies, expected) in related::cases().into_iter().chain(own) {
         let policies = policies.as_str();
         let database = load(policies).unwrap_or_else(|error| panic!("{error}\n{policies}"));
         // Principals see the same where no policy looks at them.

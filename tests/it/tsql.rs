@@ -14,7 +14,7 @@ use dialektai::guard::Language;
 use dialektai::guard::sql::{Dialect, guard_sql};
 use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::{Database, Sources};
-use dialektai::predicate::{PredicateSet, RowFilter};
+use dialektai::predicate::{Predicate, PredicateSet, RowFilter};
 use dialektai::question::{Readable, Understanding, propose};
 use serde_json::{Value, json};
 
@@ -62,16 +62,36 @@ fn complaints(cases: &[Value]) -> Option<Vec<Vec<String>>> {
 /// A text with what may be read in it: filtered relations, which must be behind a test of `tenant` where it is known,
 /// and those that are open to all.
 fn case(text: &str, catalog: &Catalog, filters: &PredicateSet, tenant: Option<&str>) -> Value {
-    let (mut filtered, mut shared) = (Vec::new(), Vec::new());
+    let (mut filtered, mut shared, mut parents) = (Vec::new(), Vec::new(), Vec::new());
     for relation in &catalog.relations {
         let name = relation.name.to_string();
         match filters.filter_for(&relation.name) {
             RowFilter::AllRows => shared.push(name),
-            RowFilter::Where(_) => filtered.push(name),
+            RowFilter::Where(predicate) => {
+                filtered.push(name);
+                add_parents(predicate, &mut parents);
+            }
             RowFilter::NoRows => {}
         }
     }
-    json!({ "text": text, "filtered": filtered, "shared": shared, "tenant": tenant })
+    json!({
+        "text": text, "filtered": filtered, "shared": shared, "tenant": tenant, "parents": parents
+    })
+}
+
+/// The relations that a filter reads beside its own.
+fn add_parents(predicate: &Predicate, parents: &mut Vec<String>) {
+    match predicate {
+        Predicate::And(operands) | Predicate::Or(operands) => {
+            operands.iter().for_each(|operand| add_parents(operand, parents));
+        }
+        Predicate::Related { hop, predicate } => {
+            parents.push(hop.parent.to_string());
+            add_parents(predicate, parents);
+        }
+        Predicate::Parent { hop, .. } => parents.push(hop.parent.to_string()),
+        _ => {}
+    }
 }
 
 fn assert_accepted(cases: &[Value]) {

@@ -69,7 +69,8 @@ pub fn condition(
     }
     let qualifier = (dialect == Dialect::Mssql).then_some(&row);
     // No relation but this one is read.
-    let catalog = Catalog { default_schema: String::new(), relations: vec![], functions: [].into() };
+    let catalog =
+        Catalog { default_schema: String::new(), relations: vec![], functions: [].into() };
     let mut emit = Emit {
         dialect,
         catalog: &catalog,

@@ -7,9 +7,8 @@
 use super::emit::{Emit, Values, in_front};
 use super::fence::{Hazards, Read};
 use super::tree::{
-    Alias, Arguments, Body, Distinct, Expr, Factor, FrameBound, FromItem, Function,
-    GroupItem, JoinConstraint, Literal, Name, OrderItem, Over, Query, Select, SelectItem, UnaryOp,
-    WindowSpec,
+    Alias, Arguments, Body, Distinct, Expr, Factor, FrameBound, FromItem, Function, GroupItem,
+    JoinConstraint, Literal, Name, OrderItem, Over, Query, Select, SelectItem, UnaryOp, WindowSpec,
 };
 use super::used::Used;
 use super::{Dialect, tsql};
@@ -136,10 +135,9 @@ impl Rewrite<'_, '_> {
         let catalog = self.catalog;
         let relation = catalog.relation(name).ok_or_else(gone)?;
         // Inside another SELECT an unqualified name could be taken by the outer one (rule B14).
-        let qualifier = (self.outside > 0
-            || self.follows_keys(name)
-            || self.is_captured(select, relation))
-        .then_some(alias);
+        let qualifier =
+            (self.outside > 0 || self.follows_keys(name) || self.is_captured(select, relation))
+                .then_some(alias);
         let condition = self.condition(relation, qualifier)?;
         let starred = select.items.iter().any(|item| !matches!(item, SelectItem::Expr { .. }));
         if starred && !matches!(self.reader, Reader::People) {

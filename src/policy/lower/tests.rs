@@ -43,7 +43,7 @@ fn condition(text: &str) -> Expr {
 fn lowered(condition: &Expr, want: bool) -> Option<RowFilter> {
     let catalog = Catalog::parse(CATALOG).unwrap();
     let name = RelationName { schema: "main".to_owned(), name: "t".to_owned() };
-    lower(condition, want, catalog.relation(&name).unwrap(), "p").ok()
+    lower(condition, want, catalog.relation(&name).unwrap(), &Hops::default(), "p").ok()
 }
 
 fn compared(column: &str, op: CmpOp, value: Value) -> Predicate {

@@ -100,7 +100,7 @@ impl Generator {
         let (left, right) =
             if self.random.random_bool(0.3) { (&other, &column) } else { (&column, &other) };
         let ordered = matches!(column_type, Type::Long | Type::Instant);
-        match self.random.random_range(0..12) {
+        match self.random.random_range(0..14) {
             0..=2 => format!("{left} == {right}"),
             3 => format!("{left} != {right}"),
             4..=6 if ordered => {
@@ -113,6 +113,7 @@ impl Generator {
             }
             8 => format!("[{column}, {other}].contains({})", self.constant(column_type)),
             9 => self.aside(),
+            10 => self.related(),
             _ if column_type == Type::Text => {
                 let pattern = *["a*", "*n", "100%*", "*_*", "*", "", "a\\*b"]
                     .choose(&mut self.random)
@@ -121,6 +122,38 @@ impl Generator {
             }
             _ if column_type == Type::Bool => column,
             _ => format!("{left} == {right}"),
+        }
+    }
+
+    /// A condition on a related row, or on one behind it. The optional ones are read behind `has`.
+    fn related(&mut self) -> String {
+        let (path, guard) = *[
+            ("resource.account", None),
+            ("resource.account", None),
+            ("resource[\"the backup\"]", Some("resource has \"the backup\"")),
+            ("resource.account.parent", Some("resource.account has parent")),
+            ("resource.boss.account", Some("resource has boss")),
+        ]
+        .choose(&mut self.random)
+        .unwrap();
+        let asked = match self.random.random_range(0..9) {
+            0 => format!("{path}.open"),
+            1 => format!("{path}.name == {}", self.constant(Type::Text)),
+            2 => format!("{} <= {path}.id", self.constant(Type::Long)),
+            3 => format!("{path} has customer_id"),
+            4 => format!("({path} has credit && {path}.credit > {})", self.constant(Type::Long)),
+            5 => format!("({path} has customer_id && {path}.customer_id == principal.tenant)"),
+            6 => format!("{path}.place.code like \"e*\""),
+            7 => format!("{path}.place has manager"),
+            _ => format!("[{path}.name, \"x\"].contains({})", self.constant(Type::Text)),
+        };
+        let asked = if self.random.random_bool(0.3) { format!("!({asked})") } else { asked };
+        match guard {
+            None => asked,
+            Some(guard) if self.random.random_bool(0.2) => {
+                format!("(if {guard} then {asked} else true)")
+            }
+            Some(guard) => format!("({guard} && {asked})"),
         }
     }
 
@@ -133,6 +166,10 @@ impl Generator {
             "(principal has scope && principal.scope like \"*n*\")",
             "resource has m",
             "resource has name",
+            "resource has boss",
+            "resource has account",
+            "resource has label",
+            "resource has boss.boss",
             "resource == facts::\"3\"",
             "resource in [facts::\"1\", facts::\"7\"]",
             "resource is facts",

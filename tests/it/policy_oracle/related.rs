@@ -53,7 +53,7 @@ const CONDITIONS: [&str; 52] = [
     // Several steps, with something missing on the way.
     "resource.account.place.code == \"eu\"",
     "!(resource.account.place.code == \"eu\")",
-    "resource.account.place has manager || resource.flag",
+    "resource.account.place has manager || resource.n == 6",
     "resource.account has parent && resource.account.parent.place.code == \"eu\"",
     "!(resource.account has parent && resource.account.parent.open)",
     "resource has boss && resource.boss has boss && resource.boss.boss.account.open",
@@ -62,7 +62,7 @@ const CONDITIONS: [&str; 52] = [
     "resource.account == accounts::\"1\"",
     "resource.account != accounts::\"1\"",
     "resource.account in [accounts::\"1\", accounts::\"6\", accounts::\"02\"]",
-    "[resource.account.name, \"ann\"].contains(\"ann\")",
+    "[resource.account.name, \"ann\"].contains(\"Ann\")",
 ];
 
 /// The same policies as texts, permit and forbid of each.
@@ -81,10 +81,13 @@ pub(super) fn cases() -> Vec<(String, Visible)> {
         .flat_map(|condition| [(permit(condition), FACTS), (forbid(condition), FACTS)])
         .collect();
     for (text, visible) in &mut cases {
-        if text.contains("!(resource.account has open)") || text.contains("resource.account has open }") {
+        if text.contains("!(resource.account has open)")
+            || text.contains("resource.account has open }")
+        {
             let hidden = text.starts_with("@id(\"p\")") == text.contains("!(");
             if hidden {
-                *visible = Visible::Nothing("the column is NOT NULL, and a missing parent is an error");
+                *visible =
+                    Visible::Nothing("the column is NOT NULL, and a missing parent is an error");
             }
         }
     }

@@ -115,9 +115,12 @@ fn keys(id: i64) -> Vec<(&'static str, Option<Value>)> {
         ("boss_id", boss.map(Value::Long)),
         ("label_code", label.map(|label| Value::String(label.to_owned()))),
         ("account_id", Some(Value::Long(id % 6 + 1))),
-        ("backup_id", [None, Some(2), Some(5), Some(6), Some(3), Some(1), Some(4)]
-            [usize::try_from(id).unwrap() % 7]
-            .map(Value::Long)),
+        (
+            "backup_id",
+            [None, Some(2), Some(5), Some(6), Some(3), Some(1), Some(4)]
+                [usize::try_from(id).unwrap() % 7]
+                .map(Value::Long),
+        ),
     ]
 }
 
@@ -158,7 +161,9 @@ fn with_parents(
 pub(super) fn rows() -> Vec<(&'static str, String, Row)> {
     let all = alone();
     all.iter()
-        .map(|(relation, key, row)| (*relation, key.clone(), with_parents(&all, (relation, row), 4)))
+        .map(|(relation, key, row)| {
+            (*relation, key.clone(), with_parents(&all, (relation, row), 4))
+        })
         .collect()
 }
 
@@ -216,7 +221,8 @@ fn alone() -> Vec<(&'static str, String, Row)> {
         ];
         rows.push(("accounts", id.to_string(), row(values)));
     }
-    for (code, number, manager) in [("eu", 1, Some("ann")), ("EU", 2, None), ("none", 3, Some(""))] {
+    for (code, number, manager) in [("eu", 1, Some("ann")), ("EU", 2, None), ("none", 3, Some(""))]
+    {
         let values = vec![
             ("code", Some(text(code))),
             ("number", Some(Value::Long(number))),

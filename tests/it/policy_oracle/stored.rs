@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dialektai::catalog::{Catalog, ColumnType, Relation, RelationName};
 use dialektai::guard::RefusalCode;
 use dialektai::guard::sql::{Dialect, guard_sql};
-use dialektai::predicate::{PredicateSet, Row, RowFilter, Value};
+use dialektai::predicate::{Hop, Predicate, PredicateSet, Row, RowFilter, Value};
 use tokio::runtime::Runtime;
 
 use super::documents::Documents;
@@ -90,7 +90,11 @@ impl Stored {
             Place::Documents(documents) => return runtime.block_on(documents.visible(filter)),
         };
         let dialect = live.dialect();
-        let filters: PredicateSet = [(facts(dialect), filter.clone())].into_iter().collect();
+        let filter = match filter {
+            RowFilter::Where(predicate) => RowFilter::Where(moved(predicate, schema(dialect))),
+            RowFilter::AllRows | RowFilter::NoRows => filter.clone(),
+        };
+        let filters: PredicateSet = [(facts(dialect), filter)].into_iter().collect();
         let query = "SELECT id FROM facts";
         let guarded = match guard_sql(query, dialect, catalog, &filters) {
             Ok(guarded) => guarded,
@@ -101,6 +105,27 @@ impl Stored {
         let outcome = runtime.block_on(live.run_guarded(guarded.query())).outcome;
         let rows = outcome.unwrap_or_else(|error| panic!("{error}: {}", guarded.query().text()));
         rows.into_iter().map(|row| row[0].trim_matches('"').to_owned()).collect()
+    }
+}
+
+/// The predicate with the parents in the schema that they are in here.
+fn moved(predicate: &Predicate, schema: &str) -> Predicate {
+    let all = |operands: &[Predicate]| operands.iter().map(|one| moved(one, schema)).collect();
+    let elsewhere = |hop: &Hop| {
+        let parent = RelationName { schema: schema.to_owned(), name: hop.parent.name.clone() };
+        Hop { parent, ..hop.clone() }
+    };
+    match predicate {
+        Predicate::And(operands) => Predicate::And(all(operands)),
+        Predicate::Or(operands) => Predicate::Or(all(operands)),
+        Predicate::Related { hop, predicate } => {
+            let predicate = Box::new(moved(predicate, schema));
+            Predicate::Related { hop: elsewhere(hop), predicate }
+        }
+        Predicate::Parent { hop, negated } => {
+            Predicate::Parent { hop: elsewhere(hop), negated: *negated }
+        }
+        atom => atom.clone(),
     }
 }
 

@@ -62,13 +62,25 @@ def is_cte(table):
     return False
 
 
+def is_parent(table, name, case):
+    """`EXISTS (SELECT 1 FROM parent AS related_1 WHERE related_1.key = ..)`, of a filter that follows a key"""
+    select = table.find_ancestor(exp.Select)
+    where = select.args.get("where")
+    if name not in case.get("parents", []) or where is None or not isinstance(select.parent, exp.Exists):
+        return False
+    if [item.sql() for item in select.expressions] != ["1"] or select.args.get("joins"):
+        return False
+    columns = [column.table for test in conjuncts(where.this) for column in test.find_all(exp.Column)]
+    return table.alias.startswith("related_") and all(columns) and any(table.alias == own for own in columns)
+
+
 def table_complaint(table, case):
     if not table.db:
         return None if is_cte(table) else f"{table.name} is no WITH query and has no schema"
     if table.catalog:
         return f"{table.name} is of another database"
     name = f"{table.db}.{table.name}"
-    if name in case["shared"]:
+    if name in case["shared"] or is_parent(table, name, case):
         return None
     if name not in case["filtered"]:
         return f"{name} is not to be read"

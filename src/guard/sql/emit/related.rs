@@ -4,7 +4,9 @@
 //! around. So the alias is none of those that stand around in the filter, the user's own among them.
 
 use super::super::tree::{Body, Expr, Factor, FromItem, Name, Query, Select, SelectItem};
-use super::{Dialect, Emit, Emitted, Values, in_front, mssql, mysql, number, postgresql, sqlite, unknown};
+use super::{
+    Dialect, Emit, Emitted, Values, in_front, mssql, mysql, number, postgresql, sqlite, unknown,
+};
 use crate::predicate::{Hop, Predicate};
 
 impl Emit<'_, '_> {
@@ -73,9 +75,10 @@ impl Emit<'_, '_> {
     /// An alias that nothing around has: for people the parent's own name, where it can be.
     fn fresh(&self, name: &str) -> Name {
         let taken = |name: &str| {
-            self.above.iter().chain(self.qualifier).any(|above| {
-                above.as_str().to_lowercase() == name.to_lowercase()
-            })
+            self.above
+                .iter()
+                .chain(self.qualifier)
+                .any(|above| above.as_str().to_lowercase() == name.to_lowercase())
         };
         if matches!(self.values, Values::Written) && !taken(name) {
             return Name::new(name);

@@ -66,12 +66,9 @@ pub(super) fn same(left: (&Column, Expr), right: (&Column, Expr)) -> Expr {
     let alike = form == other && left.0.collation == right.0.collation;
     match form {
         Form::Padded | Form::Collated | Form::Name if alike => and(equal, exact),
-        Form::Plain
-        | Form::Padded
-        | Form::Folded
-        | Form::Collated
-        | Form::Name
-        | Form::AsText => exact,
+        Form::Plain | Form::Padded | Form::Folded | Form::Collated | Form::Name | Form::AsText => {
+            exact
+        }
     }
 }
 
