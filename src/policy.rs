@@ -174,7 +174,9 @@ impl Database {
             for policy in policies.policies().filter_map(|policy| policy.to_pst().ok()) {
                 let paths = check::paths_of(policy.body());
                 for relation in relations {
-                    paths.iter().for_each(|path| reads.add(&self.hops, relation, path));
+                    for path in &paths {
+                        reads.add(&self.hops, relation, path);
+                    }
                 }
             }
         };

@@ -89,7 +89,7 @@ impl<'a> Lowering<'a> {
                 Ok(chosen.or(other))
             }
             Expr::HasAttr { expr, attrs } if is_var(expr, &Var::Resource) => {
-                let path: Vec<&str> = attrs.iter().map(|attr| attr.as_str()).collect();
+                let path: Vec<&str> = attrs.iter().map(AsRef::as_ref).collect();
                 self.has_path(&path, want)
             }
             atom => match self.through(atom, want)? {
@@ -110,7 +110,7 @@ impl<'a> Lowering<'a> {
             },
             Expr::HasAttr { expr, attrs } => match column_name(expr) {
                 Some(document) => {
-                    let path: Vec<&str> = attrs.iter().map(|attr| attr.as_str()).collect();
+                    let path: Vec<&str> = attrs.iter().map(AsRef::as_ref).collect();
                     Ok(self.has_each(format!("{document}."), &path, want))
                 }
                 None => Err(self.unsupported("`has` over something other than a column")),

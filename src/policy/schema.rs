@@ -20,7 +20,7 @@ pub(super) const ACTION: &str = "read";
 ///
 /// A relation is an entity type and its columns are the attributes, required exactly where the column is NOT NULL.
 /// Columns whose type Cedar does not have are left out: no policy can read them. A foreign key to one row is an attribute
-/// of that row's type, see [`related`](super::related).
+/// of that row's type.
 pub fn cedarschema(settings: &Settings, catalog: &Catalog) -> String {
     let mut text = String::from("// Derived from catalog.toml by `dialektai pull`.\n");
     text.push_str(&format!("entity {PRINCIPAL_TYPE} = {{\n"));

@@ -83,7 +83,9 @@ fn case(text: &str, catalog: &Catalog, filters: &PredicateSet, tenant: Option<&s
 fn add_parents(predicate: &Predicate, parents: &mut Vec<String>) {
     match predicate {
         Predicate::And(operands) | Predicate::Or(operands) => {
-            operands.iter().for_each(|operand| add_parents(operand, parents));
+            for operand in operands {
+                add_parents(operand, parents);
+            }
         }
         Predicate::Related { hop, predicate } => {
             parents.push(hop.parent.to_string());
