@@ -25,12 +25,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use cedar_policy::{PolicyId, PolicySet, Schema};
+use cedar_policy::{Entity, PolicyId, PolicySet, Schema};
 use quick_cache::sync::Cache;
 
 use crate::catalog::{Catalog, ColumnName, Relation, RelationName};
 use crate::identity::{DatabaseId, Principal};
-use crate::predicate::{Hop, PredicateSet, Row};
+use crate::predicate::{Hop, PredicateSet, Row, RowFilter};
 pub use functions::FunctionProblem;
 pub use problem::{LoadError, Problem};
 pub use related::Unfollowed;
@@ -67,6 +67,8 @@ struct Rules {
     by_entity_type: HashMap<String, PolicySet>,
     /// Where each policy stands among the files, which is the order of a filter's parts.
     places: HashMap<PolicyId, usize>,
+    /// The columns that some policy asks for in `context.columns`.
+    columns: BTreeSet<ColumnName>,
 }
 
 /// The texts of a folder, by file name; what [`Database::load`] reads and tests build by hand.
@@ -122,16 +124,32 @@ impl Database {
             let Some(caller) = evaluate::caller(&self.settings, principal) else {
                 return Ok(Arc::new(PredicateSet::default()));
             };
-            let filters = self.catalog.relations.iter().map(|relation| {
-                let filter =
-                    evaluate::row_filter(&self.rules, &self.schema, &self.hops, relation, &caller)?;
-                Ok((relation.name.clone(), filter))
-            });
-            on_a_big_stack(|| filters.collect::<Result<PredicateSet, Unsupported>>()).map(Arc::new)
+            on_a_big_stack(|| self.evaluated(&caller)).map(Arc::new)
         })
     }
 
-    /// Cedar's own verdict on one row: the oracle that filters are tested against. `key` is the row's primary key as
+    fn evaluated(&self, caller: &Entity) -> Result<PredicateSet, Unsupported> {
+        let (rules, schema, hops) = (&self.rules, &self.schema, &self.hops);
+        let mut filters = Vec::new();
+        let mut hidden = Vec::new();
+        for relation in &self.catalog.relations {
+            let mut filter = evaluate::row_filter(rules, schema, hops, relation, caller, None)?;
+            let columns = evaluate::hidden(rules, schema, hops, relation, caller, &filter)?;
+            // A relation without a column is none.
+            if columns.len() == relation.columns.len() {
+                filter = RowFilter::NoRows;
+            }
+            hidden.push((relation.name.clone(), columns));
+            filters.push((relation.name.clone(), filter));
+        }
+        let mut filters: PredicateSet = filters.into_iter().collect();
+        for (relation, columns) in hidden {
+            filters.hide(relation, columns);
+        }
+        Ok(filters)
+    }
+
+    /// Cedar's own verdict on one row, for a query that touches no column: the oracle that filters are tested against. `key` is the row's primary key as
     /// text, the id of its entity.
     ///
     /// A row that cannot be an entity of the relation, say for want of a NOT NULL column, is not authorized.
@@ -142,10 +160,22 @@ impl Database {
         key: &str,
         row: &Row,
     ) -> bool {
+        self.is_authorized_to_touch(principal, relation, key, row, &[])
+    }
+
+    /// As [`Database::is_authorized`], for a query that touches these columns of the relation.
+    pub fn is_authorized_to_touch(
+        &self,
+        principal: &Principal,
+        relation: &RelationName,
+        key: &str,
+        row: &Row,
+        touched: &[ColumnName],
+    ) -> bool {
         let Some(relation) = self.catalog.relation(relation) else { return false };
         evaluate::caller(&self.settings, principal).is_some_and(|caller| {
             oracle::Oracle { rules: &self.rules, schema: &self.schema, hops: &self.hops }
-                .is_authorized(relation, caller, key, row)
+                .is_authorized(relation, caller, key, row, touched)
         })
     }
 

@@ -21,12 +21,14 @@
 //! negation keeps a row whose parent is missing; only [`Predicate::Parent`], negated, asks for such rows.
 //! As a row has one parent at most, `Related(a) AND Related(b)` by one key is `Related(a AND b)`, and so with `OR`.
 
+mod hidden;
 mod related;
 mod row;
 
 use std::collections::BTreeMap;
 
 use crate::catalog::{ColumnName, RelationName};
+use hidden::Hidden;
 pub use related::Hop;
 pub use row::{Parent, Row};
 
@@ -373,24 +375,27 @@ fn matches(text: &str, pattern: &[PatternElement]) -> bool {
 
 /// One row filter for each relation, for one principal and the action `read`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PredicateSet(BTreeMap<RelationName, RowFilter>);
+pub struct PredicateSet {
+    filters: BTreeMap<RelationName, RowFilter>,
+    hidden: Hidden,
+}
 
 impl PredicateSet {
     /// The filter for a relation. Total: a relation that no policy mentions has no visible rows.
     // INVARIANT (default deny): absence means no rows.
     pub fn filter_for(&self, relation: &RelationName) -> &RowFilter {
-        self.0.get(relation).unwrap_or(&RowFilter::NoRows)
+        self.filters.get(relation).unwrap_or(&RowFilter::NoRows)
     }
 
     /// Every relation that has a filter, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&RelationName, &RowFilter)> {
-        self.0.iter()
+        self.filters.iter()
     }
 }
 
 impl FromIterator<(RelationName, RowFilter)> for PredicateSet {
     fn from_iter<I: IntoIterator<Item = (RelationName, RowFilter)>>(filters: I) -> Self {
-        Self(filters.into_iter().collect())
+        Self { filters: filters.into_iter().collect(), hidden: Hidden::default() }
     }
 }
 

@@ -154,7 +154,8 @@ pub async fn answer(
         let checked = served.checked().await?;
         let filters = database.predicates_for(principal)?;
         let tenant_column = database.settings.tenant_filter_column.as_deref();
-        let readable = Readable { catalog: &database.catalog, filters: &filters, tenant_column };
+        let visible = filters.visible(&database.catalog);
+        let readable = Readable { catalog: &visible, filters: &filters, tenant_column };
         let language = language(database.settings.engine);
         let proposal = match question::propose(question, language, &readable) {
             Understanding::Query(proposal) => proposal,

@@ -132,6 +132,10 @@ pub fn guard_mongo(
 }
 
 fn guard(query: &str, catalog: &Catalog, filters: &PredicateSet) -> Result<MongoCommand, Refusal> {
+    // INVARIANT (exact or refused): policies that hide fields of documents do not load.
+    if filters.hides() {
+        return Err(Refusal::unsupported("hidden fields", "take the field out of the catalog"));
+    }
     let request = command::read(text::parse(query)?)?;
     let needs = admit::admit(&request, catalog, filters)?;
     let rewrite = |reader| Rewrite { catalog, filters, fence: needs.fence.is_some(), reader };

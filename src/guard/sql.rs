@@ -122,11 +122,14 @@ fn rewrite(
 ) -> Result<SelectSql, Refusal> {
     let parsed = text::parse(query, dialect)?;
     let mut resolved = admit::admit(&parsed, dialect, Author::Proposal, &catalog.functions)?;
-    let Findings { hazards, used } = resolve::resolve(&mut resolved, dialect, catalog, filters)?;
+    // INVARIANT (isolation): names are looked up where hidden columns do not exist.
+    let visible = filters.visible(catalog);
+    let Findings { hazards, used } = resolve::resolve(&mut resolved, dialect, &visible, filters)?;
     let mut readable = resolved.clone();
     let rewrite = |reader| Rewrite {
         dialect,
         catalog,
+        visible: &visible,
         filters,
         hazards: &hazards,
         used: &used,

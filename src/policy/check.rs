@@ -3,6 +3,7 @@
 //! Runs once at load, over the policy as it was written, and lists every construct that it refuses. What does not
 //! mention the resource may be anything: partial evaluation folds it to a value or an error.
 
+pub(super) mod columns;
 mod construct;
 mod reach;
 

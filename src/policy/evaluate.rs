@@ -1,6 +1,6 @@
 //! Partial evaluation: the rules of a database, a principal in hand and the row unknown -> row filters.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::pst::Clause;
 use cedar_policy::{
@@ -8,13 +8,13 @@ use cedar_policy::{
     PartialEntityUid, PartialRequest, Policy, PolicyId, RestrictedExpression, Schema,
 };
 
-use crate::catalog::{PRINCIPAL_TYPE, Relation};
+use crate::catalog::{ColumnName, PRINCIPAL_TYPE, Relation};
 use crate::identity::{Principal, TenantId, TenantIdType};
 use crate::predicate::RowFilter;
 
 use super::lower::lower;
 use super::related::Hops;
-use super::schema::ACTION;
+use super::schema::{ACTION, COLUMNS};
 use super::settings::Settings;
 use super::simplify::simplify;
 use super::{Rules, Unsupported};
@@ -56,13 +56,56 @@ pub(super) fn uid(entity_type: &str, id: &str) -> Option<EntityUid> {
     Some(EntityUid::from_type_name_and_id(entity_type, EntityId::new(id)))
 }
 
-/// The rows of one relation that a caller may read: what some permit allows and every forbid is false on.
+/// The context of an action that touches these columns.
+pub(super) fn context<'a>(
+    columns: impl IntoIterator<Item = &'a ColumnName>,
+) -> Result<Context, String> {
+    let name = |column: &ColumnName| RestrictedExpression::new_string(column.to_string());
+    let columns = RestrictedExpression::new_set(columns.into_iter().map(name));
+    Context::from_pairs([(COLUMNS.to_owned(), columns)]).map_err(|error| error.to_string())
+}
+
+/// The columns of a relation that do not exist for a caller: those that no row shows to a query which touches them,
+/// while there are rows for a query that touches none. `filter` is the one of the latter.
+pub(super) fn hidden(
+    rules: &Rules,
+    schema: &Schema,
+    hops: &Hops,
+    relation: &Relation,
+    caller: &Entity,
+    filter: &RowFilter,
+) -> Result<BTreeSet<ColumnName>, Unsupported> {
+    let mut hidden = BTreeSet::new();
+    if *filter == RowFilter::NoRows {
+        return Ok(hidden);
+    }
+    let asked = |name: &&ColumnName| rules.columns.contains(*name);
+    for column in relation.columns.iter().map(|column| &column.name).filter(asked) {
+        match row_filter(rules, schema, hops, relation, caller, Some(column))? {
+            RowFilter::NoRows => {
+                hidden.insert(column.clone());
+            }
+            touched @ (RowFilter::AllRows | RowFilter::Where(_)) => {
+                // INVARIANT (exact or refused): the static check leaves no rule that takes some rows away and not all.
+                if touched != *filter {
+                    let construct = "a column that is hidden on some rows only".to_owned();
+                    return Err(Unsupported { policy: "*".to_owned(), construct });
+                }
+            }
+        }
+    }
+    Ok(hidden)
+}
+
+/// The rows of one relation that a caller may read with a query that touches one column or none: what some permit
+/// allows and every forbid is false on.
 pub(super) fn row_filter(
     rules: &Rules,
     schema: &Schema,
     hops: &Hops,
     relation: &Relation,
     caller: &Entity,
+    touched: Option<&ColumnName>,
 ) -> Result<RowFilter, Unsupported> {
     let failed = |construct: String| Unsupported { policy: "*".to_owned(), construct };
     let (Some(action), Ok(resource_type)) =
@@ -74,8 +117,8 @@ pub(super) fn row_filter(
         PartialEntityUid::from_concrete(caller.uid()),
         action,
         PartialEntityUid::new(resource_type, None),
-        // Known and empty: an unknown context would stay in the residuals.
-        Some(Context::empty()),
+        // Always known: an unknown context would stay in the residuals.
+        Some(context(touched).map_err(failed)?),
         schema,
     )
     .map_err(|error| failed(error.to_string()))?;

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::catalog::{Catalog, CatalogError, check_documents};
 use crate::identity::DatabaseId;
 
-use super::check::{check, entity_type_of, reads_scope};
+use super::check::{Finding, check, columns, entity_type_of, reads_scope};
 use super::problem::{LoadError, Problem, Reason, toml_place};
 use super::related::Hops;
 use super::schema::{check_filter_columns, derive};
@@ -122,6 +122,8 @@ pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Da
             }
             let hops = Hops::of(&catalog, settings.engine);
             problems.extend(policies.check(&catalog, &hops));
+            let documents = settings.engine == EngineKind::Mongodb;
+            problems.extend(policies.check_columns(&catalog, documents));
             let scope_is_read = policies.read_scope();
             if settings.scope_filter_column.is_some()
                 && !scope_is_read
@@ -276,6 +278,24 @@ impl<'a> Policies<'a> {
         problems
     }
 
+    /// What they ask of `context.columns`.
+    fn check_columns(&self, catalog: &Catalog, documents: bool) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for loaded in &self.loaded {
+            let Some(written) = &loaded.written else { continue };
+            for Finding { shown, construct } in columns::check(written, documents) {
+                let reason = Reason::Inexpressible { shown: shown.clone(), construct };
+                problems.push(loaded.file.problem_in(loaded.source, &shown, reason));
+            }
+            for columns::NoColumn { name, near } in columns::missing(written, catalog) {
+                let shown = format!("\"{name}\"");
+                let reason = Reason::NoSuchColumn { column: name, near };
+                problems.push(loaded.file.problem_in(loaded.source, &shown, reason));
+            }
+        }
+        problems
+    }
+
     fn read_scope(&self) -> bool {
         self.loaded.iter().filter_map(|loaded| loaded.written.as_ref()).any(reads_scope)
     }
@@ -335,6 +355,7 @@ impl<'a> Policies<'a> {
     fn rules(&self) -> Result<Rules, LoadError> {
         let mut rules = Rules::default();
         for Loaded { file, source, policy, written } in &self.loaded {
+            rules.columns.extend(written.iter().flat_map(columns::named));
             let entity_type =
                 written.as_ref().and_then(|written| entity_type_of(&written.resource));
             rules.add(policy, entity_type).map_err(|error| {

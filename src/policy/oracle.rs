@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Context, Decision, Effect, Entities, Entity, EntityUid,
-    Request, RestrictedExpression, Schema,
+    AuthorizationError, Authorizer, Decision, Effect, Entities, Entity, EntityUid, Request,
+    RestrictedExpression, Schema,
 };
 
 use crate::catalog::{Column, ColumnName, Relation, ancestors};
 use crate::predicate::{Row, Value};
 
 use super::Rules;
-use super::evaluate::uid;
+use super::evaluate::{context, uid};
 use super::related::{Followed, Hops};
 use super::schema::ACTION;
 
@@ -40,11 +40,19 @@ impl Oracle<'_> {
         caller: Entity,
         key: &str,
         row: &Row,
+        touched: &[ColumnName],
     ) -> bool {
-        self.verdict(relation, caller, key, row).unwrap_or(false)
+        self.verdict(relation, caller, key, row, touched).unwrap_or(false)
     }
 
-    fn verdict(self, relation: &Relation, caller: Entity, key: &str, row: &Row) -> Option<bool> {
+    fn verdict(
+        self,
+        relation: &Relation,
+        caller: Entity,
+        key: &str,
+        row: &Row,
+        touched: &[ColumnName],
+    ) -> Option<bool> {
         let resource = uid(&relation.entity_type, key)?;
         let principal = caller.uid();
         let Known { entities, mut complete } = self.entities(relation, key, row)?;
@@ -53,7 +61,7 @@ impl Oracle<'_> {
         let entities =
             Entities::from_entities(entities.into_values().chain([caller]), None).ok()?;
         let action = uid("Action", ACTION)?;
-        let context = Context::empty();
+        let context = context(touched).ok()?;
         let request = Request::new(principal, action, resource, context, Some(self.schema)).ok()?;
         let rules = &self.rules.all;
         let response = Authorizer::new().is_authorized(&request, rules, &entities);

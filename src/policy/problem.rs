@@ -168,6 +168,16 @@ pub enum Reason {
     /// Text that does not read as it is evaluated.
     #[error("{0}")]
     Deceptive(String),
+    /// A column of `context.columns` that no relation has which the policy applies to.
+    #[error(
+        "`context.columns` is asked for `{column}`, which no relation has that the policy applies to"
+    )]
+    NoSuchColumn {
+        /// The name.
+        column: ColumnName,
+        /// A column that reads alike.
+        near: Option<ColumnName>,
+    },
     /// A construct that has no exact filter.
     #[error("`{shown}` {construct}, which cannot be expressed exactly as a filter")]
     Inexpressible {
@@ -207,6 +217,7 @@ impl Reason {
             Self::Unguarded(_) => "policy_unguarded_null",
             Self::Impossible => "policy_impossible",
             Self::Deceptive(_) => "policy_deceptive",
+            Self::NoSuchColumn { .. } => "policy_unknown_column",
             Self::Inexpressible { .. } => "policy_inexpressible",
         }
     }
@@ -250,6 +261,10 @@ impl Reason {
                     .to_owned(),
             ),
             Self::Deceptive(_) => Some("write the characters as `\\u{..}` escapes".to_owned()),
+            Self::NoSuchColumn { near: Some(near), .. } => Some(format!("write `{near}`")),
+            Self::NoSuchColumn { near: None, .. } => {
+                Some("columns are written as in catalog.toml".to_owned())
+            }
             Self::Inexpressible { construct, .. } => Some(construct.hint().to_owned()),
         }
     }

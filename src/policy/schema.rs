@@ -16,6 +16,9 @@ use super::settings::{EngineKind, Settings};
 /// The only action.
 pub(super) const ACTION: &str = "read";
 
+/// The columns that a query touches, in the context of its action.
+pub(super) const COLUMNS: &str = "columns";
+
 /// The text of `schema.cedarschema`.
 ///
 /// A relation is an entity type and its columns are the attributes, required exactly where the column is NOT NULL.
@@ -49,7 +52,7 @@ pub fn cedarschema(settings: &Settings, catalog: &Catalog) -> String {
     let relations: Vec<&str> =
         catalog.relations.iter().map(|relation| relation.entity_type.as_str()).collect();
     text.push_str(&format!(
-        "\naction \"{ACTION}\" appliesTo {{\n  principal: [{PRINCIPAL_TYPE}],\n  resource: [{}],\n  context: {{}},\n}};\n",
+        "\naction \"{ACTION}\" appliesTo {{\n  principal: [{PRINCIPAL_TYPE}],\n  resource: [{}],\n  context: {{ columns: Set<String> }},\n}};\n",
         relations.join(", ")
     ));
     text

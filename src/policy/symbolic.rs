@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use cedar_policy::pst::{Clause, Expr, Var};
 use cedar_policy::{
-    Context, EntityTypeName, PartialEntities, PartialEntityUid, PartialRequest, Policy, PolicyId,
+    EntityTypeName, PartialEntities, PartialEntityUid, PartialRequest, Policy, PolicyId,
 };
 
 use crate::catalog::{CedarType, Column, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation};
 use crate::predicate::{CmpOp, Predicate, RowFilter, Value};
 
 use super::check::{follows_key, is_var};
-use super::evaluate::uid;
+use super::evaluate::{context, uid};
 use super::lower::lower;
 use super::related::Hops;
 use super::schema::{ACTION, tenant_type};
@@ -146,6 +146,10 @@ impl Database {
                 "a column that is called like an attribute of the principal".into(),
             ));
         }
+        // INVARIANT (exact or refused): native row policies know nothing of the columns that a query touches.
+        if relation.columns.iter().any(|column| self.rules.columns.contains(&column.name)) {
+            return Err(failed("`context.columns`".to_owned()));
+        }
         let symbolic =
             Symbolic { relation: self.with_symbols(relation), symbols, hops: &self.hops };
         let of_type = |name: &str| name.parse::<EntityTypeName>().ok();
@@ -158,7 +162,7 @@ impl Database {
             PartialEntityUid::new(principal, None),
             action,
             PartialEntityUid::new(resource, None),
-            Some(Context::empty()),
+            Some(context([]).map_err(failed)?),
             &self.schema,
         )
         .map_err(|error| failed(error.to_string()))?;

@@ -12,6 +12,7 @@ mod live;
 mod tally;
 mod caps;
 mod check;
+mod columns;
 mod commute;
 mod cli;
 mod demo;

@@ -31,6 +31,8 @@ pub(super) enum Reader<'a> {
 pub(super) struct Rewrite<'a, 'r> {
     pub(super) dialect: Dialect,
     pub(super) catalog: &'a Catalog,
+    /// The same without hidden columns: what derived tables may list.
+    pub(super) visible: &'a Catalog,
     pub(super) filters: &'a PredicateSet,
     /// What may fail on a row: if anything may, filtered relations are fenced.
     pub(super) hazards: &'a Hazards,
@@ -126,7 +128,9 @@ impl Rewrite<'_, '_> {
             RowFilter::NoRows | RowFilter::Where(_) => true,
         };
         let fenced = filtered && self.hazards.any();
-        let flat = joins.is_empty() && alias.columns.is_empty() && !fenced;
+        // INVARIANT (isolation): there the query's own names would find a hidden column, before an alias of that name.
+        let hiding = self.filters.hidden_of(relation).is_some();
+        let flat = joins.is_empty() && alias.columns.is_empty() && !fenced && !hiding;
         flat.then(|| (relation.clone(), alias.name.clone()))
     }
 
@@ -243,6 +247,7 @@ impl Rewrite<'_, '_> {
     ) -> Result<Factor, Refusal> {
         let catalog = self.catalog;
         let relation = catalog.relation(name).ok_or_else(gone)?;
+        let visible = self.visible.relation(name).ok_or_else(gone)?;
         let inner = Name::new(INNER);
         // Beside a table, a derived one sees nothing of it, and at the outermost there is nothing else to see.
         let qualifier = (self.outside > 0 || self.follows_keys(name)).then_some(&inner);
@@ -273,7 +278,7 @@ impl Rewrite<'_, '_> {
             }
         }
         let select = Select {
-            items: columns(relation, qualifier, |index| self.used.lists(number, index)),
+            items: columns(visible, qualifier, |index| self.used.lists(number, index)),
             from: vec![FromItem { relation: base(name, inner), joins: Vec::new() }],
             filter,
             ..Select::default()

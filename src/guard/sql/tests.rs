@@ -133,6 +133,7 @@ fn a_relation_without_rows_is_not_rewritten() {
         let mut rewrite = Rewrite {
             dialect: Dialect::Sqlite,
             catalog: &catalog,
+            visible: &catalog,
             filters: &filters,
             hazards: &hazards,
             used: &Used::default(),

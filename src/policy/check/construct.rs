@@ -47,6 +47,14 @@ pub enum Construct {
     UuidPattern,
     /// A template's slot.
     Slot,
+    /// `context.columns` in a permit.
+    ColumnsPermit,
+    /// `context.columns` beside a condition on the row.
+    ColumnsOfSomeRows,
+    /// `context` in another form than `context.columns.contains("c")`.
+    ColumnsForm,
+    /// `context.columns` on MongoDB.
+    ColumnsOfDocuments,
     /// A construct that this version does not know.
     Unknown,
 }
@@ -76,6 +84,10 @@ impl fmt::Display for Construct {
             Self::MixedColumns => "compares columns of different types",
             Self::UuidPattern => "matches a UUID against a pattern",
             Self::Slot => "uses a template's slot",
+            Self::ColumnsPermit => "asks in a permit which columns a query touches",
+            Self::ColumnsOfSomeRows => "hides a column on some rows and not on others",
+            Self::ColumnsForm => "asks of `context` something other than whether columns are touched",
+            Self::ColumnsOfDocuments => "hides a field of documents",
             Self::Unknown => "is not known to this version",
         })
     }
@@ -112,6 +124,16 @@ impl Construct {
             Self::MixedColumns => "compare columns of one type",
             Self::UuidPattern => "compare the UUID as a whole, by `==`",
             Self::Slot => "write the value itself",
+            Self::ColumnsPermit => {
+                "touching a column must never show more: write a `forbid` for whom it is hidden from"
+            }
+            Self::ColumnsOfSomeRows => {
+                "hide the column by conditions on the principal alone, whatever the row"
+            }
+            Self::ColumnsForm => {
+                "write `forbid (..) when { context.columns.contains(\"c\") && .. }`, or `containsAny([\"c\", \"d\"])`"
+            }
+            Self::ColumnsOfDocuments => "take the field out of catalog.toml",
             Self::Unknown => {
                 "write it with `==`, `<`, `like`, `has`, `contains`, `&&`, `||`, `!` and `if`"
             }

@@ -1,0 +1,177 @@
+//! `context.columns`: which columns a principal has not, and which rules over columns do not load.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const TENANT: &str = "@id(\"t\") permit (principal, action, resource)
+    when { resource has customer_id && resource.customer_id == principal.tenant };\n";
+
+fn with(rule: &str) -> Result<Database, LoadError> {
+    load(
+        SETTINGS,
+        CATALOG,
+        &[(
+            "a.cedar",
+            &format!(
+                "{TENANT}@id(\"s\") forbid (principal, action, resource) when {{ principal has scope && principal.scope == \"nobody\" }};\n@id(\"c\") {rule}"
+            ),
+        )],
+    )
+}
+
+fn hidden(database: &Database, scope: Option<&str>, relation: &str) -> Vec<String> {
+    let caller = principal(Some(TenantId::Integer(82)), scope);
+    let relation = RelationName { schema: "public".to_owned(), name: relation.to_owned() };
+    let filters = database.predicates_for(&caller).unwrap();
+    let columns = filters.hidden_of(&relation).cloned().unwrap_or_default();
+    columns.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn columns_are_hidden_from_whom_a_rule_says() {
+    let rule = "forbid (principal, action, resource is projects)
+        when { context.columns.containsAny([\"price\", \"if\"]) } unless { principal has scope };";
+    let database = with(rule).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(hidden(&database, None, "projects"), ["if", "price"]);
+    assert!(hidden(&database, Some("john"), "projects").is_empty());
+    // Who has no rows has nothing to hide.
+    assert!(hidden(&database, Some("nobody"), "projects").is_empty());
+    // The rows are those of a query that touches nothing.
+    let caller = principal(Some(TenantId::Integer(82)), None);
+    let tenant = equals("customer_id", Value::Long(82));
+    assert_eq!(filter(&database, &caller, "public.projects"), tenant);
+    let visible = database.predicates_for(&caller).unwrap().visible(&database.catalog).into_owned();
+    let names: BTreeSet<&str> =
+        visible.relations[0].columns.iter().map(|column| column.name.as_str()).collect();
+    assert!(!names.contains("price") && names.contains("customer_id"));
+    // Cedar says so of each row.
+    let relation = RelationName { schema: "public".to_owned(), name: "projects".to_owned() };
+    let row = Row::from([
+        (ColumnName::new("id"), Value::Long(1)),
+        (ColumnName::new("customer_id"), Value::Long(82)),
+        (ColumnName::new("odd \"name\"\n"), Value::Bool(true)),
+    ]);
+    for (touched, expected) in [("id", true), ("price", false), ("if", false)] {
+        let columns = [ColumnName::new(touched)];
+        let judged = database.is_authorized_to_touch(&caller, &relation, "1", &row, &columns);
+        assert_eq!(judged, expected, "{touched}");
+    }
+}
+
+#[test]
+fn a_relation_whose_columns_are_all_hidden_is_none() {
+    let rule = "forbid (principal, action, resource) when { context.columns.contains(\"customer_id\") || context.columns.contains(\"code\") };";
+    let database = with(rule).unwrap_or_else(|error| panic!("{error}"));
+    let caller = principal(Some(TenantId::Integer(82)), None);
+    assert_eq!(filter(&database, &caller, "public.tasks"), RowFilter::NoRows);
+    // The policy's own reading of a column touches nothing.
+    let tenant = equals("customer_id", Value::Long(82));
+    assert_eq!(filter(&database, &caller, "public.projects"), tenant);
+    assert_eq!(hidden(&database, None, "projects"), ["customer_id"]);
+}
+
+#[test]
+fn rules_over_columns_that_have_no_exact_form_do_not_load() {
+    for (rule, expected) in [
+        (
+            "permit (principal, action, resource) when { context.columns.contains(\"id\") };",
+            "asks in a permit",
+        ),
+        (
+            "permit (principal, action, resource is projects) when { !context.columns.contains(\"id\") };",
+            "something other than",
+        ),
+        (
+            "forbid (principal, action, resource) unless { context.columns.contains(\"id\") };",
+            "something other than whether columns are touched",
+        ),
+        (
+            "forbid (principal, action, resource) when { !context.columns.contains(\"id\") };",
+            "something other than",
+        ),
+        (
+            "forbid (principal, action, resource) when { context.columns.containsAll([\"id\", \"if\"]) };",
+            "something other than",
+        ),
+        (
+            "forbid (principal, action, resource) when { context.columns.isEmpty() };",
+            "something other than",
+        ),
+        (
+            "forbid (principal, action, resource) when { context.columns == [\"id\"] };",
+            "something other than",
+        ),
+        (
+            "forbid (principal, action, resource) when { [\"id\", \"if\"].containsAll(context.columns) };",
+            "something other than",
+        ),
+        (
+            "forbid (principal, action, resource) when { context has columns };",
+            "something other than",
+        ),
+        (
+            "forbid (principal, action, resource) when { context.columns.contains(\"id\") && context.columns.contains(\"if\") };",
+            "something other than",
+        ),
+        (
+            "forbid (principal, action, resource) when { context.columns.contains(\"id\") || principal has scope };",
+            "something other than",
+        ),
+        (
+            "forbid (principal, action, resource) when { principal has scope && context.columns.contains(principal.scope) };",
+            "something other than",
+        ),
+        (
+            "forbid (principal, action, resource is projects) when { context.columns.contains(\"id\") } unless { resource.customer_id == 7 };",
+            "on some rows and not on others",
+        ),
+        (
+            "forbid (principal, action, resource is projects) when { resource has assigned_to && context.columns.contains(\"id\") };",
+            "on some rows and not on others",
+        ),
+        (
+            "forbid (principal, action, resource == projects::\"1\") when { context.columns.contains(\"id\") };",
+            "on some rows and not on others",
+        ),
+        (
+            "forbid (principal, action, resource is tasks) when { context.columns.contains(\"id\") };",
+            "`id`, which no relation has that the policy applies to",
+        ),
+        (
+            "forbid (principal, action, resource is projects) when { context.columns.contains(\"prices\") };",
+            "hint: write `price`",
+        ),
+        (
+            "forbid (principal, action, resource is projects) when { context.columns.contains(\"wholly other\") };",
+            "hint: columns are written as in catalog.toml",
+        ),
+    ] {
+        let error = with(rule).err().unwrap_or_else(|| panic!("{rule} was accepted")).to_string();
+        assert!(error.contains(expected), "{rule}\n{error}");
+    }
+    // What asks for the relation is of every row.
+    let rule = "forbid (principal, action, resource) when { context.columns.contains(\"id\") && !(resource is tasks) };";
+    assert_eq!(hidden(&with(rule).unwrap(), None, "projects"), ["id"]);
+}
+
+#[test]
+fn native_rules_and_documents_hide_no_columns() {
+    let rule = "forbid (principal, action, resource is projects) when { context.columns.contains(\"price\") };";
+    let database = with(rule).unwrap();
+    let [projects, tasks, _] = database.catalog.relations.as_slice() else { panic!() };
+    assert!(database.symbolic_rules(projects).is_err());
+    assert!(database.symbolic_rules(tasks).is_ok());
+    assert!(database.is_permitted(projects));
+
+    let settings = "engine = \"mongodb\"\nurl = \"env:URL\"\ntenant_filter_column = \"customer_id\"\ntenant_id_type = \"integer\"\n";
+    let catalog = "default_schema = \"app\"\n[[relation]]\nname = \"users\"\nprimary_key = [\"_id\"]\ncolumns = [\n\
+        { name = \"_id\", type = \"integer\", nullable = false },\n{ name = \"customer_id\", type = \"integer\", nullable = false },\n]\n";
+    let rule = "@id(\"c\") forbid (principal, action, resource) when { context.columns.contains(\"_id\") };";
+    refused(
+        settings,
+        catalog,
+        &[("a.cedar", &format!("{TENANT}{rule}"))],
+        "hides a field of documents",
+    );
+}

@@ -1,0 +1,45 @@
+//! The columns that do not exist for a principal.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::catalog::{Catalog, ColumnName, RelationName};
+
+use super::PredicateSet;
+
+/// The hidden columns of each relation that has some.
+pub(super) type Hidden = BTreeMap<RelationName, BTreeSet<ColumnName>>;
+
+impl PredicateSet {
+    /// Hides columns of a relation, beside those that are hidden already.
+    pub(crate) fn hide(&mut self, relation: RelationName, columns: BTreeSet<ColumnName>) {
+        if !columns.is_empty() {
+            self.hidden.entry(relation).or_default().extend(columns);
+        }
+    }
+
+    /// The columns of a relation that do not exist for this principal, where there are some.
+    pub fn hidden_of(&self, relation: &RelationName) -> Option<&BTreeSet<ColumnName>> {
+        self.hidden.get(relation)
+    }
+
+    /// Whether any column is hidden.
+    pub fn hides(&self) -> bool {
+        !self.hidden.is_empty()
+    }
+
+    /// The catalog as this principal may know it: every relation, without its hidden columns. For the names of queries,
+    /// never for filters, which may read what is hidden.
+    pub fn visible<'c>(&self, catalog: &'c Catalog) -> Cow<'c, Catalog> {
+        if !self.hides() {
+            return Cow::Borrowed(catalog);
+        }
+        let mut visible = catalog.clone();
+        for relation in &mut visible.relations {
+            if let Some(hidden) = self.hidden.get(&relation.name) {
+                relation.columns.retain(|column| !hidden.contains(&column.name));
+            }
+        }
+        Cow::Owned(visible)
+    }
+}

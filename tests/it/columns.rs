@@ -1,0 +1,223 @@
+//! Hidden columns: what a query sees where a column does not exist for the caller, on every dialect.
+
+use dialektai::catalog::Catalog;
+use dialektai::guard::Refusal;
+use dialektai::guard::sql::{Dialect, SelectSql, guard_sql};
+use dialektai::identity::Principal;
+use dialektai::policy::{Database, Sources};
+
+use crate::world::{Outcome, empty, entities, execute, principal, root, run_guarded, run_text};
+
+const TENANT: &str = "@id(\"tenant\") permit (principal, action, resource)
+    when { resource.customer_id == principal.tenant };\n";
+const HIDING: &str = "@id(\"salaries\") forbid (principal, action, resource is users)
+    when { context.columns.contains(\"salary\") } unless { principal has scope };\n";
+const SCOPED: &str = "@id(\"scope\") forbid (principal, action, resource)
+    when { principal has scope && principal.scope == \"nobody\" };\n";
+
+/// What tries to see `users.salary`, and what must not be hindered.
+const QUERIES: [&str; 32] = [
+    "SELECT * FROM users ORDER BY id",
+    "SELECT u.* FROM users AS u ORDER BY u.id",
+    "SELECT name FROM users ORDER BY id",
+    "SELECT COUNT(*) AS n FROM users",
+    "SELECT salary FROM users",
+    "SELECT SALARY FROM users",
+    "SELECT users.salary FROM users",
+    "SELECT salry FROM users",
+    "SELECT nothing FROM users",
+    "SELECT name FROM users WHERE salary > 150",
+    "SELECT name FROM users ORDER BY salary",
+    "SELECT COUNT(salary) AS n FROM users",
+    "SELECT name FROM users GROUP BY name, salary",
+    "SELECT name FROM users GROUP BY name HAVING MAX(salary) > 1",
+    "SELECT CASE WHEN salary > 150 THEN 1 ELSE 0 END AS c FROM users",
+    "SELECT SUM(id) OVER (ORDER BY salary) AS s FROM users",
+    "SELECT name AS salary FROM users ORDER BY salary",
+    "SELECT name AS salary FROM users WHERE salary = 'Ann'",
+    "SELECT MAX(name) AS salary FROM users GROUP BY salary",
+    "SELECT name AS salary, COUNT(*) AS n FROM users GROUP BY salary ORDER BY n, salary",
+    "SELECT name AS salary FROM users GROUP BY name HAVING salary = 'Ann'",
+    "SELECT note FROM users NATURAL JOIN pay ORDER BY note",
+    "SELECT note FROM users JOIN pay USING (salary)",
+    "SELECT note FROM users JOIN pay USING (id) ORDER BY note",
+    "SELECT note FROM users JOIN pay ON users.id = pay.id WHERE salary > 1 ORDER BY note",
+    "SELECT note FROM pay WHERE EXISTS (SELECT 1 AS one FROM users WHERE users.salary = pay.salary)",
+    // Where the inner table has no such column, the outer one is meant.
+    "SELECT note, (SELECT MAX(salary) FROM users WHERE users.id = pay.id) AS m FROM pay ORDER BY note",
+    "SELECT note FROM pay WHERE 1 IN (SELECT users.id FROM users WHERE salary > 150) ORDER BY note",
+    "WITH w AS (SELECT * FROM users) SELECT w.salary FROM w",
+    "WITH w AS (SELECT * FROM users) SELECT * FROM w ORDER BY id",
+    "SELECT users FROM users",
+    "SELECT x.a FROM users AS x (a, b, c, d)",
+];
+
+fn dialects() -> [(Dialect, &'static str, &'static str); 4] {
+    [
+        (Dialect::Sqlite, "sqlite", "main"),
+        (Dialect::Postgresql, "postgresql", "public"),
+        (Dialect::Mysql, "mysql", "demo"),
+        (Dialect::Mssql, "sqlserver", "dbo"),
+    ]
+}
+
+fn database(engine: &str, schema: &str, salary: bool) -> Database {
+    let column = |name: &str, of: &str, declared: &str| {
+        format!(
+            "{{ name = \"{name}\", type = \"{of}\", declared = \"{declared}\", nullable = false }},\n"
+        )
+    };
+    let keys = column("id", "integer", "INTEGER") + &column("customer_id", "integer", "INTEGER");
+    let pay = column("salary", "integer", "INTEGER");
+    let users =
+        format!("{keys}{}{}", column("name", "text", "TEXT"), if salary { &pay } else { "" });
+    let pay = format!("{keys}{}{pay}", column("note", "text", "TEXT"));
+    let catalog = format!(
+        "default_schema = \"{schema}\"\n[[relation]]\nname = \"users\"\nprimary_key = [\"id\"]\ncolumns = [\n{users}]\n\
+         [[relation]]\nname = \"pay\"\nprimary_key = [\"id\"]\ncolumns = [\n{pay}]\n"
+    );
+    let settings = format!(
+        "engine = \"{engine}\"\nurl = \"env:URL\"\ntenant_filter_column = \"customer_id\"\ntenant_id_type = \"integer\"\n"
+    );
+    let hiding = if salary { HIDING } else { "" };
+    let policies = vec![("a.cedar".to_owned(), format!("{TENANT}{SCOPED}{hiding}"))];
+    Database::from_sources("x".parse().unwrap(), &Sources { settings, catalog, policies })
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn guard(
+    database: &Database,
+    dialect: Dialect,
+    caller: &Principal,
+    query: &str,
+) -> Result<SelectSql, Refusal> {
+    let filters = database.predicates_for(caller).unwrap();
+    guard_sql(query, dialect, &database.catalog, &filters).map(|guarded| guarded.query().clone())
+}
+
+/// Law 3: hidden and absent are one.
+#[test]
+fn a_hidden_column_is_answered_as_one_that_does_not_exist() {
+    let caller = principal(82, None);
+    for (dialect, engine, schema) in dialects() {
+        let (hiding, without) = (database(engine, schema, true), database(engine, schema, false));
+        let (mut answered, mut refused) = (0, 0);
+        for query in QUERIES {
+            match (
+                guard(&hiding, dialect, &caller, query),
+                guard(&without, dialect, &caller, query),
+            ) {
+                (Ok(found), Ok(_)) => {
+                    answered += 1;
+                    // Only the other relation's, and aliases, may be called so.
+                    assert!(!found.text().contains("base.salary"), "{query}\n{}", found.text());
+                }
+                (Err(found), Err(expected)) => {
+                    refused += 1;
+                    assert_eq!(found, expected, "{dialect:?}: {query}");
+                    assert!(
+                        !found.hint.contains("salary") || query.contains("pay"),
+                        "{query}: {}",
+                        found.hint
+                    );
+                }
+                (found, expected) => panic!("{dialect:?}: {query}\n{found:?}\n{expected:?}"),
+            }
+        }
+        assert!(answered >= 8 && refused >= 8, "{dialect:?}: {answered} {refused}");
+    }
+}
+
+const SEED: &str = "
+    CREATE TABLE users (id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, name TEXT NOT NULL, salary INTEGER NOT NULL);
+    CREATE TABLE pay (id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, note TEXT NOT NULL, salary INTEGER NOT NULL);
+    INSERT INTO users VALUES (1, 82, 'Ann', 100), (2, 82, 'Bob', 200), (3, 7, 'Cid', 300), (4, 82, 'Dan', 50);
+    INSERT INTO pay VALUES (1, 82, 'a', 100), (2, 82, 'b', 999), (3, 7, 'c', 300), (4, 82, 'd', 160);";
+
+/// The database that holds only what Cedar lets the caller read, row by row and column by column.
+async fn own_copy(policies: &Database, caller: &Principal) -> sqlx::sqlite::SqliteConnection {
+    let mut copy = empty().await;
+    execute(&mut copy, SEED).await;
+    for relation in &policies.catalog.relations {
+        let mut seen = Vec::new();
+        for (rowid, key, row) in entities(&mut copy, relation).await {
+            if policies.is_authorized(caller, &relation.name, &key, &row) {
+                seen.push((key, row));
+            } else {
+                let table = &relation.name.name;
+                execute(&mut copy, &format!("DELETE FROM {table} WHERE rowid = {rowid}")).await;
+            }
+        }
+        for column in &relation.columns {
+            let touched = std::slice::from_ref(&column.name);
+            let shown = seen.iter().any(|(key, row)| {
+                policies.is_authorized_to_touch(caller, &relation.name, key, row, touched)
+            });
+            if !shown && !seen.is_empty() {
+                let table = &relation.name.name;
+                execute(&mut copy, &format!("ALTER TABLE {table} DROP COLUMN {}", column.name))
+                    .await;
+            }
+        }
+    }
+    copy
+}
+
+#[tokio::test]
+async fn guarded_on_the_shared_database_is_the_query_on_the_own_copy() {
+    let policies = database("sqlite", "main", true);
+    let mut shared = empty().await;
+    execute(&mut shared, SEED).await;
+    // Everything that is hidden is another.
+    let mut other = empty().await;
+    execute(&mut other, SEED).await;
+    execute(&mut other, "UPDATE users SET salary = 1000 - salary * id").await;
+    let mut hidden = 0;
+    for (caller, hides) in [
+        (principal(82, None), true),
+        (principal(82, Some("ann")), false),
+        (principal(7, None), true),
+    ] {
+        let mut copy = own_copy(&policies, &caller).await;
+        for query in QUERIES {
+            let Ok(guarded) = guard(&policies, Dialect::Sqlite, &caller, query) else { continue };
+            let expected: Outcome = run_text(&mut copy, query).await;
+            let found = run_guarded(&mut shared, &guarded).await;
+            assert_eq!(found, expected, "{caller:?}: {query}\n{}", guarded.text());
+            if hides {
+                hidden += 1;
+                assert_eq!(run_guarded(&mut other, &guarded).await, found, "{query}");
+            }
+        }
+    }
+    assert!(hidden > 20, "{hidden}");
+}
+
+#[test]
+fn what_is_hidden_is_not_listed() {
+    let shown: Vec<String> = dialects()
+        .into_iter()
+        .flat_map(|(dialect, engine, schema)| {
+            let database = database(engine, schema, true);
+            [principal(82, None), principal(82, Some("ann"))].map(|caller| {
+                let guarded = guard(&database, dialect, &caller, "SELECT * FROM users").unwrap();
+                guarded.text().to_owned()
+            })
+        })
+        .collect();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(root().join("snapshots/rewrite"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("hidden_columns", shown.join("\n")));
+}
+
+#[test]
+fn a_catalog_without_the_column_is_another() {
+    // The two databases of the comparison do differ.
+    let columns = |catalog: &Catalog| catalog.relations[0].columns.len();
+    let (with, without) = (database("sqlite", "main", true), database("sqlite", "main", false));
+    assert_eq!(columns(&with.catalog), columns(&without.catalog) + 1);
+    let caller = principal(82, Some("ann"));
+    assert!(guard(&with, Dialect::Sqlite, &caller, "SELECT salary FROM users").is_ok());
+}
