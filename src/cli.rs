@@ -8,6 +8,8 @@ mod functions;
 mod guard;
 mod keys;
 mod output;
+#[cfg(feature = "prove")]
+mod prove;
 mod pull;
 mod query;
 mod rls;
@@ -74,6 +76,12 @@ enum Command {
     },
     /// Compares folders with their live databases, and says what is amiss.
     Check(check::CheckArgs),
+    /// Proves, with a solver, that no caller can read a row of another tenant, or prints the caller and the row.
+    ///
+    /// Exit codes: 0 where nothing was refuted, 1 where something was, and with `--require` 4 where something was not
+    /// proved.
+    #[cfg(feature = "prove")]
+    Prove(prove::ProveArgs),
     /// Prints the policies as row-level security of the database itself, to review; needs no live database.
     Rls {
         /// The folder's name.
@@ -161,6 +169,8 @@ async fn dispatch(cli: Cli) -> Result<(), Failed> {
         Command::Serve(args) => serve::run(&policies, &store, args.listen).await,
         Command::Pull { database } => pull::run(&policies, &database).await,
         Command::Check(args) => check::run(&policies, args).await,
+        #[cfg(feature = "prove")]
+        Command::Prove(args) => prove::run(&policies, args),
         Command::Rls { database } => rls::run(&policies, &database),
         Command::Functions(args) => functions::run(&policies, args),
         Command::Keys(command) => keys::run(&store, command).await,
@@ -183,12 +193,16 @@ impl Command {
             | Self::Ask(_)
             | Self::Guard(_)
             | Self::Query(_) => false,
+            #[cfg(feature = "prove")]
+            Self::Prove(_) => false,
         }
     }
 
     fn format(&self) -> Format {
         match self {
             Self::Check(args) => args.format,
+            #[cfg(feature = "prove")]
+            Self::Prove(args) => args.format,
             Self::Functions(args) => args.format,
             Self::Ask(args) => args.caller.format,
             Self::Guard(args) => args.query.caller.format,

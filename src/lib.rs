@@ -19,6 +19,8 @@ pub mod store;
 pub mod audit;
 #[cfg(feature = "server")]
 pub mod service;
+#[cfg(feature = "prove")]
+pub mod prove;
 #[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]

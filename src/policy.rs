@@ -17,6 +17,7 @@ mod lower;
 mod simplify;
 pub mod symbolic;
 mod oracle;
+pub mod tenancy;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(feature = "prove")]
+use cedar_policy::Policy;
 use cedar_policy::{Entity, PolicyId, PolicySet, Schema};
 use quick_cache::sync::Cache;
 
@@ -32,6 +35,7 @@ use crate::catalog::{Catalog, ColumnName, Relation, RelationName};
 use crate::identity::{DatabaseId, Principal};
 use crate::predicate::{Hop, PredicateSet, Row, RowFilter};
 pub use functions::FunctionProblem;
+pub use oracle::Verdict;
 pub use problem::{LoadError, Problem};
 pub use related::Unfollowed;
 use related::{Hops, Reads};
@@ -172,11 +176,45 @@ impl Database {
         row: &Row,
         touched: &[ColumnName],
     ) -> bool {
-        let Some(relation) = self.catalog.relation(relation) else { return false };
-        evaluate::caller(&self.settings, principal).is_some_and(|caller| {
-            oracle::Oracle { rules: &self.rules, schema: &self.schema, hops: &self.hops }
-                .is_authorized(relation, caller, key, row, touched)
-        })
+        let verdict = self.verdict(principal, relation, key, row, touched);
+        verdict.is_some_and(|verdict| verdict.allowed)
+    }
+
+    /// As [`Self::is_authorized_to_touch`], with the policies that decided. `None` for a caller that the settings refuse
+    /// and for a row that the relation cannot have.
+    pub fn verdict(
+        &self,
+        principal: &Principal,
+        relation: &RelationName,
+        key: &str,
+        row: &Row,
+        touched: &[ColumnName],
+    ) -> Option<Verdict> {
+        let relation = self.catalog.relation(relation)?;
+        let caller = evaluate::caller(&self.settings, principal)?;
+        oracle::Oracle { rules: &self.rules, schema: &self.schema, hops: &self.hops }
+            .verdict(relation, caller, key, row, touched)
+    }
+
+    /// The attributes of a relation that are related rows, each with the relation that it leads to.
+    #[cfg(feature = "prove")]
+    pub(crate) fn parents_of(&self, relation: &Relation) -> Vec<(&str, &Relation)> {
+        let followed = self.hops.from(&relation.name).iter();
+        followed
+            .filter_map(|followed| {
+                Some((followed.hop.name.as_str(), self.hops.parent(&followed.hop)?))
+            })
+            .collect()
+    }
+
+    /// The schema and, in the order of the files, the policies that can apply to a relation.
+    #[cfg(feature = "prove")]
+    pub(crate) fn rules_on(&self, relation: &Relation) -> (&Schema, Vec<&Policy>) {
+        let own = self.rules.by_entity_type.get(&relation.entity_type);
+        let shared = std::iter::once(&self.rules.shared);
+        let mut policies: Vec<_> = shared.chain(own).flat_map(PolicySet::policies).collect();
+        policies.sort_by_key(|policy| self.rules.place(policy.id()));
+        (&self.schema, policies)
     }
 
     /// The columns of a relation that filters may read, whoever asks: its own filter, and those of relations whose rules

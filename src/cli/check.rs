@@ -77,7 +77,7 @@ pub(super) async fn run(policies: &Path, args: CheckArgs) -> Result<(), Failed> 
 }
 
 /// Every folder with a `database.toml`, whatever its name.
-fn all(policies: &Path) -> Result<BTreeMap<String, PathBuf>, Failed> {
+pub(super) fn all(policies: &Path) -> Result<BTreeMap<String, PathBuf>, Failed> {
     let shown = policies.display();
     let unreadable = |error| {
         Failed::new("no_policies", format!("cannot read `{}`: {error}", policies.display()))

@@ -23,7 +23,7 @@ pub(super) struct Failed {
 enum Exit {
     Failed = 1,
     Refused = 3,
-    /// `check` found nothing wrong and could not look everywhere.
+    /// `check` found nothing wrong and could not look everywhere; `prove --require` did not prove everything.
     Unreachable = 4,
     /// Whoever read the output has left: not worth a word.
     Silent = 0,
@@ -46,6 +46,12 @@ impl Failed {
     /// A database that could not be looked at, where nothing else is wrong.
     pub(super) fn unreachable(message: impl Into<String>) -> Self {
         Self { exit: Exit::Unreachable, ..Self::new("database_unavailable", message) }
+    }
+
+    /// A claim that is neither proved nor refuted, where proofs are required.
+    #[cfg(feature = "prove")]
+    pub(super) fn not_proved(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Unreachable, ..Self::new("not_proved", message) }
     }
 
     /// The outcome as batches and JSON errors call it.

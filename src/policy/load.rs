@@ -20,7 +20,7 @@ use super::related::Hops;
 use super::schema::{check_filter_columns, derive};
 use super::settings::{EngineKind, Settings, SettingsError};
 use super::source::{SourceFile, SourcePolicy, line_of_key};
-use super::{Database, Rules, Sources};
+use super::{Database, Rules, Sources, tenancy};
 
 const SETTINGS: &str = "database.toml";
 const CATALOG: &str = "catalog.toml";
@@ -116,7 +116,8 @@ pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Da
     };
     match (settings, catalog) {
         (Ok(settings), Ok(catalog)) => {
-            for reason in check_filter_columns(&settings, &catalog) {
+            let declared = tenancy::check(&settings, &catalog);
+            for reason in check_filter_columns(&settings, &catalog).into_iter().chain(declared) {
                 let line = setting_line(&reason, &sources.settings);
                 problems.push(in_file(SETTINGS, line, reason));
             }
@@ -207,6 +208,10 @@ fn setting_line(reason: &Reason, text: &str) -> Option<usize> {
         Reason::FilterColumnMissing { setting, .. } | Reason::FilterColumnType { setting, .. } => {
             line_of_key(text, setting)
         }
+        Reason::Declaration { setting: "tenant_columns", relation, .. } => {
+            line_of_key(text, relation)
+        }
+        Reason::Declaration { setting, .. } => line_of_key(text, setting),
         Reason::ScopeUnused => line_of_key(text, "scope_filter_column"),
         _ => None,
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Decision, Effect, Entities, Entity, EntityUid, Request,
-    RestrictedExpression, Schema,
+    AuthorizationError, Authorizer, Decision, Effect, Entities, Entity, EntityUid, PolicyId,
+    Request, RestrictedExpression, Schema,
 };
 
 use crate::catalog::{Column, ColumnName, Relation, ancestors};
@@ -14,6 +14,17 @@ use super::Rules;
 use super::evaluate::{context, uid};
 use super::related::{Followed, Hops};
 use super::schema::ACTION;
+
+/// What Cedar says of one row, and which policies made it say so, by their `@id`s in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the row may be read: permitted, and no forbid failed.
+    pub allowed: bool,
+    /// The policies that decided: permits where some are satisfied and no forbid is, otherwise forbids.
+    pub deciding: Vec<String>,
+    /// The policies that failed on it.
+    pub failed: Vec<String>,
+}
 
 /// What the verdict rests on.
 #[derive(Clone, Copy)]
@@ -32,27 +43,16 @@ struct Known {
 }
 
 impl Oracle<'_> {
-    /// Whether the caller may read the row. A row that cannot be an entity of the derived schema is not authorized; but a
-    /// required parent may be missing, and then the attribute is absent, which is an error to read.
-    pub(super) fn is_authorized(
+    /// What the caller may do with the row; `None` for a row that cannot be an entity of the derived schema. A required
+    /// parent may be missing, and then the attribute is absent, which is an error to read.
+    pub(super) fn verdict(
         self,
         relation: &Relation,
         caller: Entity,
         key: &str,
         row: &Row,
         touched: &[ColumnName],
-    ) -> bool {
-        self.verdict(relation, caller, key, row, touched).unwrap_or(false)
-    }
-
-    fn verdict(
-        self,
-        relation: &Relation,
-        caller: Entity,
-        key: &str,
-        row: &Row,
-        touched: &[ColumnName],
-    ) -> Option<bool> {
+    ) -> Option<Verdict> {
         let resource = uid(&relation.entity_type, key)?;
         let principal = caller.uid();
         let Known { entities, mut complete } = self.entities(relation, key, row)?;
@@ -71,7 +71,22 @@ impl Oracle<'_> {
             let policy = rules.policy(error.policy_id());
             policy.is_none_or(|policy| policy.effect() == Effect::Forbid)
         });
-        Some(response.decision() == Decision::Allow && !forbid_failed)
+        let allowed = response.decision() == Decision::Allow && !forbid_failed;
+        let sorted = |ids: Vec<&PolicyId>| {
+            let mut ids: Vec<String> = ids.into_iter().map(ToString::to_string).collect();
+            ids.sort();
+            ids
+        };
+        let failed = response.diagnostics().errors().map(|error| {
+            let AuthorizationError::PolicyEvaluationError(error) = error;
+            error.policy_id()
+        });
+        let failed = sorted(failed.collect());
+        Some(Verdict {
+            allowed,
+            deciding: sorted(response.diagnostics().reason().collect()),
+            failed,
+        })
     }
 
     /// The row and all its parents, nearest first: a row may be an ancestor of its own.

@@ -135,6 +135,16 @@ pub enum Reason {
         /// What it would have to hold.
         ids: String,
     },
+    /// A setting says of a relation what cannot be.
+    #[error("`{setting}` names `{relation}`, {why}")]
+    Declaration {
+        /// `shared_relations`, `unscoped_relations` or `tenant_columns`.
+        setting: &'static str,
+        /// As it is written there.
+        relation: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A scope column is set and nothing filters by it.
     #[error("`scope_filter_column` is set, but no policy reads `principal.scope`")]
     ScopeUnused,
@@ -207,6 +217,7 @@ impl Reason {
                 "tenant_filter_column" => "tenant_column_type",
                 _ => "scope_column_type",
             },
+            Self::Declaration { .. } => "relation_declaration",
             Self::ScopeUnused => "scope_unused",
             Self::TooLong => "policy_too_long",
             Self::Syntax(_) => "policy_syntax",
@@ -232,6 +243,9 @@ impl Reason {
             | Self::Schema(_)
             | Self::Syntax(_)
             | Self::Invalid(_) => None,
+            Self::Declaration { .. } => {
+                Some("a relation is named as in catalog.toml, `schema.name` outside of the default schema".to_owned())
+            }
             Self::NoRelations => Some("run `dialektai pull`".to_owned()),
             Self::EntityType { .. } => {
                 Some("set `entity_type` to ASCII letters, digits and `_`".to_owned())

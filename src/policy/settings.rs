@@ -1,5 +1,6 @@
 //! `database.toml`: what the operator sets for one database.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -77,6 +78,12 @@ pub struct Settings {
     pub tenant_id_type: TenantIdType,
     /// The column that holds the scope.
     pub scope_filter_column: Option<String>,
+    /// Relations that every tenant reads alike, by name; with their schema where it is not the default one.
+    pub shared_relations: Vec<String>,
+    /// Relations whose rows have no scope: a caller with one reads them as a caller without.
+    pub unscoped_relations: Vec<String>,
+    /// By relation, the column that holds the tenant where it is not `tenant_filter_column`.
+    pub tenant_columns: BTreeMap<String, String>,
     /// Bounds on one answer.
     pub limits: Limits,
     /// Functions of the database's own that queries may call.
@@ -95,6 +102,12 @@ struct RawSettings {
     #[serde(default)]
     tenant_id_type: TenantIdType,
     scope_filter_column: Option<String>,
+    #[serde(default)]
+    shared_relations: Vec<String>,
+    #[serde(default)]
+    unscoped_relations: Vec<String>,
+    #[serde(default)]
+    tenant_columns: BTreeMap<String, String>,
     #[serde(default)]
     limits: Limits,
     #[serde(default)]
@@ -133,6 +146,9 @@ impl Settings {
             tenant_filter_column: raw.tenant_filter_column,
             tenant_id_type: raw.tenant_id_type,
             scope_filter_column: raw.scope_filter_column,
+            shared_relations: raw.shared_relations,
+            unscoped_relations: raw.unscoped_relations,
+            tenant_columns: raw.tenant_columns,
             limits: raw.limits,
             functions,
         })

@@ -50,6 +50,11 @@ impl Row {
         self.parents.get(name)
     }
 
+    /// The related rows, by the names of their attributes.
+    pub fn parents(&self) -> impl Iterator<Item = (&str, &Parent)> {
+        self.parents.iter().map(|(name, parent)| (name.as_str(), parent))
+    }
+
     /// The value of a column that is no array.
     pub fn get(&self, column: &ColumnName) -> Option<&Value> {
         self.values.get(column)

@@ -31,6 +31,8 @@ mod mongo_oracle;
 mod mssql;
 mod policy_oracle;
 mod policy_snapshots;
+#[cfg(feature = "prove")]
+mod prove;
 mod questions;
 mod refusals;
 mod related;

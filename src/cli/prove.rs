@@ -1,0 +1,265 @@
+//! `dialektai prove`: what a solver says of the policies, for people and for CI. Needs no live database.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::output::{self, Failed};
+use super::{Format, check, load};
+use crate::identity::DatabaseId;
+use crate::policy::Database;
+use crate::predicate::Value;
+use crate::prove::{self, Answer, Claim, Example, Finding};
+
+#[derive(Args)]
+pub(super) struct ProveArgs {
+    /// The folders' names; without one, every folder.
+    #[arg(value_name = "DATABASE")]
+    databases: Vec<DatabaseId>,
+    /// How the answers are written.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+    /// Fails unless everything is proved.
+    #[arg(long)]
+    require: bool,
+    /// The seconds that the solver has for each question.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    timeout: u64,
+}
+
+struct Proved<'a> {
+    database: &'a Database,
+    findings: Vec<Finding>,
+}
+
+pub(super) fn run(policies: &Path, args: ProveArgs) -> Result<(), Failed> {
+    let ids = if args.databases.is_empty() { every(policies)? } else { args.databases };
+    let loaded: Result<Vec<Database>, Failed> =
+        ids.iter().map(|id| load(policies, id).map(|(database, _)| database)).collect();
+    let loaded = loaded?;
+    let databases: Vec<&Database> = loaded.iter().collect();
+    let findings = prove::prove(&databases, Duration::from_secs(args.timeout))?;
+    let proved: Vec<Proved> = databases
+        .into_iter()
+        .zip(findings)
+        .map(|(database, findings)| Proved { database, findings })
+        .collect();
+    match args.format {
+        Format::Text => output::line(&as_text(&proved))?,
+        Format::Json => output::json(&Document::from(proved.as_slice()))?,
+    }
+    verdict(&proved, args.require)
+}
+
+fn every(policies: &Path) -> Result<Vec<DatabaseId>, Failed> {
+    let folders = check::all(policies)?;
+    let parsed = folders.into_keys().map(|name| {
+        name.parse()
+            .map_err(|_| Failed::new("invalid_policies", format!("`{name}` is no database id")))
+    });
+    parsed.collect()
+}
+
+fn verdict(proved: &[Proved<'_>], require: bool) -> Result<(), Failed> {
+    let with = |word| {
+        proved.iter().flat_map(|one| &one.findings).filter(|found| word_of(found) == word).count()
+    };
+    let (leaks, failing, hidden, open) =
+        (with("LEAK"), with("MAY FAIL"), with("NOT SHARED"), with("NOT PROVED"));
+    if leaks > 0 {
+        return Err(Failed::new("leak", number(leaks, "relation")));
+    }
+    if failing > 0 || (require && hidden > 0) {
+        return Err(Failed::new("refuted", number(failing + hidden, "claim")));
+    }
+    if require && open > 0 {
+        return Err(Failed::not_proved(number(open, "claim")));
+    }
+    Ok(())
+}
+
+fn number(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// The answer in a word or two.
+fn word_of(finding: &Finding) -> &'static str {
+    match (&finding.answer, &finding.claim) {
+        (Answer::Proved, _) => "PROVED",
+        (Answer::NotProved(_), _) => "NOT PROVED",
+        (Answer::Refuted(_), Claim::Isolated) => "LEAK",
+        (Answer::Refuted(_), Claim::NeverFails(_)) => "MAY FAIL",
+        (Answer::Refuted(_), Claim::Shared) => "NOT SHARED",
+    }
+}
+
+fn claimed(claim: &Claim) -> String {
+    match claim {
+        Claim::Isolated => "whatever a caller reads is its own".to_owned(),
+        Claim::NeverFails(policy) => format!("policy `{policy}` never fails"),
+        Claim::Shared => "every caller reads every row".to_owned(),
+    }
+}
+
+fn hint(finding: &Finding) -> Option<&'static str> {
+    match (&finding.answer, &finding.claim) {
+        (Answer::Refuted(_), Claim::Isolated) if finding.undeclared => Some(
+            "if it is meant for every tenant, name it in `shared_relations`; if another column holds the tenant, in `[tenant_columns]`",
+        ),
+        (Answer::Refuted(_), Claim::NeverFails(_)) => {
+            Some("a permit that fails permits nothing, a forbid that fails denies")
+        }
+        _ => None,
+    }
+}
+
+fn as_text(proved: &[Proved<'_>]) -> String {
+    let mut text = String::new();
+    for Proved { database, findings } in proved {
+        text.push_str(&format!("{}\n", database.id));
+        for finding in findings {
+            // Of policies that never fail there are many, and they are counted below.
+            if matches!((&finding.answer, &finding.claim), (Answer::Proved, Claim::NeverFails(_))) {
+                continue;
+            }
+            let (word, claim) = (word_of(finding), claimed(&finding.claim));
+            text.push_str(&format!("  {word} {}: {claim}", finding.relation));
+            match &finding.answer {
+                Answer::Proved => text.push('\n'),
+                Answer::NotProved(reason) => text.push_str(&format!("; {reason}\n")),
+                Answer::Refuted(example) => text.push_str(&format!("\n{}", shown(example))),
+            }
+            if let Some(hint) = hint(finding) {
+                text.push_str(&format!("    hint: {hint}\n"));
+            }
+        }
+    }
+    let words = ["PROVED", "LEAK", "MAY FAIL", "NOT SHARED", "NOT PROVED"];
+    let counts = words.map(|word| {
+        let all = proved.iter().flat_map(|one| &one.findings);
+        format!("{} {word}", all.filter(|finding| word_of(finding) == word).count())
+    });
+    text.push_str(&counts.join(", "));
+    text
+}
+
+fn shown(example: &Example) -> String {
+    let tenant = example.principal.tenant.as_ref().map(|tenant| format!("tenant {tenant}"));
+    let scope = example.principal.scope.as_ref().map(|scope| format!("scope {}", scope.as_str()));
+    let caller: Vec<String> = tenant.into_iter().chain(scope).collect();
+    let caller = if caller.is_empty() { "anybody".to_owned() } else { caller.join(", ") };
+    let row: Vec<String> =
+        cells(example).into_iter().map(|(column, value)| format!("{column} = {value}")).collect();
+    let verdict = example.verdict.clone().unwrap_or_default();
+    let by = |word: &str, ids: &[String]| {
+        if ids.is_empty() { String::new() } else { format!("    {word}: {}\n", ids.join(", ")) }
+    };
+    let read = if verdict.allowed { "may read" } else { "may not read" };
+    format!(
+        "    caller: {caller}\n    {read} row `{}`: {}\n{}{}",
+        example.key,
+        row.join(", "),
+        by("decided by", &verdict.deciding),
+        by("failed", &verdict.failed),
+    )
+}
+
+fn cells(example: &Example) -> Map<String, Json> {
+    let json = |value: &Value| match value {
+        Value::Long(value) => Json::from(*value),
+        Value::String(value) => Json::from(value.as_str()),
+        Value::Bool(value) => Json::from(*value),
+        Value::Datetime(milliseconds) => Json::from(format!("{milliseconds} ms")),
+    };
+    let row = &example.row;
+    let cells = row.keys().map(|column| {
+        let value = row.get(column).map(json).or_else(|| {
+            row.set(column).map(|elements| elements.iter().map(json).collect::<Vec<Json>>().into())
+        });
+        (column.to_string(), value.unwrap_or_default())
+    });
+    cells.collect()
+}
+
+/// `--format json`: one document, always every key.
+#[derive(Serialize)]
+struct Document<'a> {
+    databases: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: &'a str,
+    policy_version: &'a str,
+    findings: Vec<FindingEntry>,
+}
+
+#[derive(Serialize)]
+struct FindingEntry {
+    relation: String,
+    claim: &'static str,
+    policy: Option<String>,
+    answer: &'static str,
+    reason: Option<String>,
+    example: Option<ExampleEntry>,
+    hint: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct ExampleEntry {
+    tenant: Option<String>,
+    scope: Option<String>,
+    key: String,
+    row: Map<String, Json>,
+    allowed: bool,
+    deciding: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl<'a> From<&'a [Proved<'a>]> for Document<'a> {
+    fn from(proved: &'a [Proved<'a>]) -> Self {
+        let databases = proved.iter().map(|Proved { database, findings }| Entry {
+            id: database.id.as_str(),
+            policy_version: database.version(),
+            findings: findings.iter().map(FindingEntry::from).collect(),
+        });
+        Self { databases: databases.collect() }
+    }
+}
+
+impl From<&Finding> for FindingEntry {
+    fn from(finding: &Finding) -> Self {
+        let (claim, policy) = match &finding.claim {
+            Claim::Isolated => ("isolated", None),
+            Claim::NeverFails(policy) => ("never_fails", Some(policy.clone())),
+            Claim::Shared => ("shared", None),
+        };
+        let (answer, reason, example) = match &finding.answer {
+            Answer::Proved => ("proved", None, None),
+            Answer::NotProved(reason) => ("not_proved", Some(reason.to_string()), None),
+            Answer::Refuted(example) => ("refuted", None, Some(ExampleEntry::from(&**example))),
+        };
+        let relation = finding.relation.to_string();
+        Self { relation, claim, policy, answer, reason, example, hint: hint(finding) }
+    }
+}
+
+impl From<&Example> for ExampleEntry {
+    fn from(example: &Example) -> Self {
+        let verdict = example.verdict.clone().unwrap_or_default();
+        Self {
+            tenant: example.principal.tenant.as_ref().map(ToString::to_string),
+            scope: example.principal.scope.as_ref().map(|scope| scope.as_str().to_owned()),
+            key: example.key.clone(),
+            row: cells(example),
+            allowed: verdict.allowed,
+            deciding: verdict.deciding,
+            failed: verdict.failed,
+        }
+    }
+}
