@@ -61,7 +61,7 @@ impl Example {
         for simpler in SIMPLER {
             for candidate in simpler(&draft, database, relation) {
                 // Candidates change one thing each, of the draft as it was; what was changed before is kept.
-                let Some(candidate) = candidate.apply(&draft) else { continue };
+                let candidate = candidate.apply(&draft);
                 let candidate = candidate.keyed(relation).unwrap_or(candidate);
                 if real(&candidate).is_some() {
                     draft = candidate;
@@ -97,7 +97,7 @@ const SIMPLER: [Simpler; 4] = [
 ];
 
 impl Step {
-    fn apply(self, draft: &Draft) -> Option<Draft> {
+    fn apply(self, draft: &Draft) -> Draft {
         let mut changed = draft.clone();
         match self {
             Self::NoScope => changed.scope = None,
@@ -105,7 +105,7 @@ impl Step {
             Self::Rename(from, to) => changed.rename(&from, &to),
             Self::Set(column, value) => changed.row.insert(column, value),
         }
-        Some(changed)
+        changed
     }
 }
 
