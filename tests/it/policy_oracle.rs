@@ -8,6 +8,7 @@ mod generator;
 mod native;
 mod related;
 mod rows;
+mod shrink;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use rand::SeedableRng as _;
 use cases::{CASES, Visible};
 use generator::Generator;
 use rows::rows;
+use shrink::shrink;
 use stored::Stored;
 
 fn load(policies: &str) -> Result<Database, LoadError> {
@@ -49,29 +51,26 @@ fn main_relation(name: &str) -> RelationName {
     RelationName { schema: "main".to_owned(), name: name.to_owned() }
 }
 
-/// Panics at the first disagreement; gives how many rows of each relation the principals see, together.
+/// How many rows of each relation the principals see, together; or the first disagreement, with its principal and row.
 fn compare(
     database: &Database,
     principals: &[Principal],
     rows: &[(&'static str, String, Row)],
-    policies: &str,
     stored: &mut [Stored],
-) -> BTreeMap<&'static str, usize> {
+) -> Result<BTreeMap<&'static str, usize>, String> {
     let mut visible = BTreeMap::new();
     for principal in principals {
         let mut expected_keys = BTreeSet::new();
-        let filters = database.predicates_for(principal).unwrap_or_else(|error| {
-            panic!("{error}\n{policies}");
-        });
+        let filters = database.predicates_for(principal).map_err(|error| error.to_string())?;
         for (name, key, row) in rows {
             let relation = main_relation(name);
             let filter = filters.filter_for(&relation);
             let expected = database.is_authorized(principal, &relation, key, row);
-            assert_eq!(
-                filter.keeps(row),
-                expected,
-                "{relation} row {key} for {principal:?}\nrow: {row:?}\nfilter: {filter:?}\n{policies}"
-            );
+            if filter.keeps(row) != expected {
+                return Err(format!(
+                    "Cedar says {expected} of {relation} row {key} for {principal:?}\nrow: {row:?}\nfilter: {filter:?}"
+                ));
+            }
             *visible.entry(*name).or_default() += usize::from(expected);
             if expected && *name == "facts" {
                 expected_keys.insert(key.clone());
@@ -81,11 +80,16 @@ fn compare(
         for engine in stored.iter_mut().filter(|engine| engine.takes(filter)) {
             let name = engine.name();
             let emitted = engine.visible(filter);
-            let expected = expected_keys.intersection(&engine.keys).cloned().collect();
-            assert_eq!(emitted, expected, "on {name}, for {principal:?}\n{filter:?}\n{policies}");
+            let expected: BTreeSet<String> =
+                expected_keys.intersection(&engine.keys).cloned().collect();
+            if emitted != expected {
+                return Err(format!(
+                    "{name} keeps the rows {emitted:?}, and Cedar {expected:?}, for {principal:?}\nfilter: {filter:?}"
+                ));
+            }
         }
     }
-    visible
+    Ok(visible)
 }
 
 #[test]
@@ -116,7 +120,8 @@ fn hostile_policies_give_what_cedar_gives() {
         let asking = if looks { principals.as_slice() } else { &principals[..1] };
         let total =
             |relation: &str| asking.len() * rows.iter().filter(|(of, ..)| *of == relation).count();
-        let visible = compare(&database, asking, &rows, policies, &mut stored);
+        let visible = compare(&database, asking, &rows, &mut stored)
+            .unwrap_or_else(|said| panic!("{said}\n{policies}"));
         // A filter that keeps nothing or everything agrees with many wrong ones.
         let fits = match expected {
             Visible::Some(relation) => (1..total(relation)).contains(&visible[relation]),
@@ -149,7 +154,14 @@ fn random_policies_give_what_cedar_gives() {
             Ok(database) => {
                 // SQLite, which is in this process, is asked every time.
                 let engines = if set % 8 == 0 { stored.len() } else { 1 };
-                let visible = compare(&database, &asking, &facts, &text, &mut stored[..engines]);
+                let visible = compare(&database, &asking, &facts, &mut stored[..engines]);
+                let visible = visible.unwrap_or_else(|said| {
+                    let (small, said) = shrink(&text, said, &mut |text| {
+                        let database = load(text).ok()?;
+                        compare(&database, &asking, &facts, &mut stored[..engines]).err()
+                    });
+                    panic!("{said}\n\npolicies, made small:\n{small}\n\nas they were:\n{text}")
+                });
                 degenerate += usize::from(visible["facts"] == 0);
             }
             Err(error) => {
