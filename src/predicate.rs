@@ -22,6 +22,7 @@
 //! As a row has one parent at most, `Related(a) AND Related(b)` by one key is `Related(a AND b)`, and so with `OR`.
 
 mod hidden;
+mod kept;
 mod related;
 mod row;
 
@@ -29,6 +30,7 @@ use std::collections::BTreeMap;
 
 use crate::catalog::{ColumnName, RelationName};
 use hidden::Hidden;
+use kept::Kept;
 pub use related::Hop;
 pub use row::{Parent, Row};
 
@@ -378,6 +380,7 @@ fn matches(text: &str, pattern: &[PatternElement]) -> bool {
 pub struct PredicateSet {
     filters: BTreeMap<RelationName, RowFilter>,
     hidden: Hidden,
+    kept: Kept,
 }
 
 impl PredicateSet {
@@ -395,7 +398,7 @@ impl PredicateSet {
 
 impl FromIterator<(RelationName, RowFilter)> for PredicateSet {
     fn from_iter<I: IntoIterator<Item = (RelationName, RowFilter)>>(filters: I) -> Self {
-        Self { filters: filters.into_iter().collect(), hidden: Hidden::default() }
+        Self { filters: filters.into_iter().collect(), ..Self::default() }
     }
 }
 

@@ -10,21 +10,27 @@ mod names;
 mod print;
 mod rewrite;
 mod shape;
+mod sources;
 mod text;
+mod tree;
 mod verify;
 
-use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
-use bson::{Bson, Document};
+use std::fmt;
+use std::sync::Arc;
+
+use bson::Document;
+use bson::raw::RawDocumentBuf;
 
 use crate::catalog::Catalog;
 use crate::predicate::PredicateSet;
 
 use super::printed::Printed;
-use super::{Guarded, Refusal, RefusalCode};
-use command::Request;
+use super::{Guarded, Refusal};
 pub use explain::Explained;
 pub use names::{Chapter, ListedName, chapters};
 use rewrite::{Reader, Rewrite};
+use sources::Sources;
+use tree::mismatch;
 
 /// The stack that the guard recurses on, in bytes. The deepest tree that the caps let through needs a fraction of it.
 ///
@@ -72,9 +78,9 @@ pub enum Reply {
 pub struct MongoCommand {
     kind: CommandKind,
     reply: Reply,
-    command: RawDocumentBuf,
-    text: Printed<Document>,
-    readable: Printed<Request>,
+    collection: String,
+    command: Printed<RawDocumentBuf>,
+    readable: Printed<Shown>,
     fence: Option<&'static str>,
 }
 
@@ -91,24 +97,26 @@ impl MongoCommand {
 
     /// The collection that it names first.
     pub fn collection(&self) -> &str {
-        &self.readable.tree.collection
+        &self.collection
     }
 
     /// What runs: the whole command but for `$db`, `lsid` and `maxTimeMS`, which the engine appends. Nothing else may be
     /// added, but for a `batchSize`.
     pub fn command(&self) -> &RawDocumentBuf {
-        &self.command
+        &self.command.tree
     }
 
     /// The command as extended JSON: canonical, but for numbers of 32 bits, which are plain. Printed when it is first
     /// asked for: what runs are the bytes.
     pub fn text(&self) -> &str {
-        self.text.text(STACK_BYTES, print::json)
+        self.command.text(STACK_BYTES, |command| {
+            Document::try_from(command).map(|command| print::json(&command)).unwrap_or_default()
+        })
     }
 
     /// The query with its filters as shell text, for people. Printed when it is first asked for.
     pub fn readable(&self) -> &str {
-        self.readable.text(STACK_BYTES, print::shell)
+        self.readable.text(STACK_BYTES, |shown| shown.text().unwrap_or_default())
     }
 
     /// Why filtered collections are fenced off from the query's own conditions, where they are.
@@ -138,60 +146,53 @@ fn guard(query: &str, catalog: &Catalog, filters: &PredicateSet) -> Result<Mongo
     }
     let request = command::read(text::parse(query)?)?;
     let needs = admit::admit(&request, catalog, filters)?;
-    let rewrite = |reader| Rewrite { catalog, filters, fence: needs.fence.is_some(), reader };
-    let (kind, command) = rewrite(Reader::Engine).command(&request, needs.documents)?;
-    let readable = rewrite(Reader::People).people(&request)?;
-    let sent = bytes(&command)?;
-    read_back(&sent, &command)?;
-    verify::verify(&sent, catalog, filters, needs.fence.is_some())?;
-    let (text, readable) = (Printed::of(command), Printed::of(readable));
+    let sources = Sources::of(catalog, filters);
+    let fence = needs.fence.is_some();
+    let rewrite = Rewrite { sources: &sources, fence, reader: Reader::Engine };
+    let (kind, tree) = rewrite.command(&request, needs.documents)?;
+    let command = tree.encode()?;
+    if !tree.is_document(&command) {
+        return Err(mismatch());
+    }
+    verify::verify(&command, catalog, filters, fence)?;
     let reply = request.reply();
-    Ok(MongoCommand { kind, reply, command: sent, text, readable, fence: needs.fence })
+    let shown = Shown { query: query.to_owned(), sources: Arc::clone(&sources) };
+    Ok(MongoCommand {
+        kind,
+        reply,
+        command: Printed::of(command),
+        readable: Printed::of(shown),
+        fence: needs.fence,
+        collection: request.collection.clone(),
+    })
 }
 
-fn bytes(command: &Document) -> Result<RawDocumentBuf, Refusal> {
-    command.to_vec().and_then(RawDocumentBuf::from_bytes).map_err(|_| mismatch())
+/// What the text for people is made of. Most queries run and are never shown, so it is made from the start.
+#[derive(Clone)]
+struct Shown {
+    query: String,
+    sources: Arc<Sources>,
 }
 
-// INVARIANT (only written bytes run): the bytes, read again, must give the very command that was rewritten.
-fn read_back(sent: &RawDocumentBuf, command: &Document) -> Result<(), Refusal> {
-    if holds(sent, command) { Ok(()) } else { Err(mismatch()) }
-}
-
-/// Whether bytes hold this document, its fields in this order: `Document`'s own equality compares maps.
-fn holds(raw: &RawDocument, document: &Document) -> bool {
-    let mut elements = raw.iter();
-    let same = document.iter().all(|(key, value)| {
-        let element = elements.next().and_then(Result::ok);
-        element.is_some_and(|(own, raw)| own.as_str() == key && same(raw, value))
-    });
-    same && elements.next().is_none()
-}
-
-fn same(raw: RawBsonRef<'_>, value: &Bson) -> bool {
-    match (raw, value) {
-        (RawBsonRef::Document(raw), Bson::Document(document)) => holds(raw, document),
-        (RawBsonRef::Array(raw), Bson::Array(values)) => {
-            let mut elements = raw.into_iter();
-            values.iter().all(|value| {
-                elements.next().and_then(Result::ok).is_some_and(|raw| same(raw, value))
-            }) && elements.next().is_none()
-        }
-        (RawBsonRef::Double(raw), Bson::Double(value)) => raw.to_bits() == value.to_bits(),
-        (RawBsonRef::String(raw), Bson::String(value)) => raw == value,
-        (RawBsonRef::Int32(raw), Bson::Int32(value)) => raw == *value,
-        (RawBsonRef::Boolean(raw), Bson::Boolean(value)) => raw == *value,
-        // Rarer types, by value.
-        (raw, value) => Bson::try_from(raw).is_ok_and(|raw| raw == *value),
+impl Shown {
+    fn text(&self) -> Result<String, Refusal> {
+        let request = command::read(text::parse(&self.query)?)?;
+        let rewrite = Rewrite { sources: &self.sources, fence: false, reader: Reader::People };
+        rewrite.people(&request).map(|shown| print::shell(&shown))
     }
 }
 
-fn mismatch() -> Refusal {
-    Refusal::new(
-        RefusalCode::RoundTrip,
-        "the rewritten query does not read back as itself",
-        "rephrase the query; this is worth a report",
-    )
+/// The command beside it says the rest.
+impl PartialEq for Shown {
+    fn eq(&self, other: &Self) -> bool {
+        self.query == other.query
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.query.fmt(f)
+    }
 }
 
 #[cfg(test)]

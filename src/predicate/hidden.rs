@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::catalog::{Catalog, ColumnName, RelationName};
 
 use super::PredicateSet;
+use super::kept::Kept;
 
 /// The hidden columns of each relation that has some.
 pub(super) type Hidden = BTreeMap<RelationName, BTreeSet<ColumnName>>;
@@ -15,6 +16,8 @@ impl PredicateSet {
     pub(crate) fn hide(&mut self, relation: RelationName, columns: BTreeSet<ColumnName>) {
         if !columns.is_empty() {
             self.hidden.entry(relation).or_default().extend(columns);
+            // It was made of other filters.
+            self.kept = Kept::default();
         }
     }
 

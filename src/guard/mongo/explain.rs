@@ -33,7 +33,7 @@ impl super::MongoCommand {
         catalog: &Catalog,
         filters: &PredicateSet,
     ) -> Result<Vec<Explained>, Refusal> {
-        let command = Document::try_from(&*self.command).map_err(|_| other())?;
+        let command = Document::try_from(self.command()).map_err(|_| other())?;
         let mut explain = Explain { catalog, filters, fence: self.fence, found: Vec::new() };
         match command.get("pipeline").and_then(stages) {
             Some(stages) => {

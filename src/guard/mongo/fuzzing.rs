@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use bson::raw::RawDocumentBuf;
 
 use super::text::{self, Author};
-use super::{STACK_BYTES, guard_mongo, verify};
+use super::{STACK_BYTES, guard_mongo, tree, verify};
 use crate::catalog::{Catalog, ColumnName};
 use crate::guard::RefusalCode;
 use crate::predicate::{CmpOp, Predicate, PredicateSet, RowFilter, Value};
@@ -67,8 +67,8 @@ pub fn json(data: &[u8]) {
         let Ok(document) = text::parse_json(query, Author::Proposal) else { return };
         let printed = super::print::json(&document);
         let read = text::parse_json(&printed, Author::Guard);
-        let raw = super::bytes(&document);
-        let same = read.is_ok_and(|read| raw.is_ok_and(|raw| super::holds(&raw, &read)));
+        let raw = tree::encode(&document);
+        let same = read.is_ok_and(|read| raw.is_ok_and(|raw| tree::holds(&raw, &read)));
         assert!(same, "{query} became {printed}");
     });
 }
@@ -103,7 +103,7 @@ pub fn guard(data: &[u8]) {
             // What people see is what runs.
             let read =
                 stacker::grow(STACK_BYTES, || text::parse_json(command.text(), Author::Guard));
-            assert!(read.is_ok_and(|read| super::holds(command.command(), &read)), "{query}");
+            assert!(read.is_ok_and(|read| tree::holds(command.command(), &read)), "{query}");
             let seen = command.text().contains("\"customer_id\":{\"$eq\":82}");
             assert!(seen || command.collection() == "countries", "{query}");
         }

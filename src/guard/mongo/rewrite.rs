@@ -21,9 +21,10 @@ use super::CommandKind;
 use super::admit::is_plain;
 use super::command::{Body, Count, Find, Request, inner};
 use super::emit;
-use crate::catalog::{Catalog, ColumnName, ColumnType, Relation, RelationName};
+use super::sources::{Source, Sources};
+use super::tree::Tree;
+use crate::catalog::{ColumnName, ColumnType, Relation};
 use crate::guard::{Refusal, RefusalCode};
-use crate::predicate::{PredicateSet, RowFilter};
 
 /// For whom a query is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,7 @@ pub(super) enum Reader {
 }
 
 pub(super) struct Rewrite<'a> {
-    pub(super) catalog: &'a Catalog,
-    pub(super) filters: &'a PredicateSet,
+    pub(super) sources: &'a Sources,
     pub(super) fence: bool,
     pub(super) reader: Reader,
 }
@@ -44,209 +44,208 @@ impl<'a> Rewrite<'a> {
     /// The command that runs. `documents` says that hidden fields must be gone before the query's own conditions.
     pub(super) fn command(
         &self,
-        request: &Request,
+        request: &'a Request,
         documents: bool,
-    ) -> Result<(CommandKind, Document), Refusal> {
-        let relation = self.relation(&request.collection)?;
-        let name = request.collection.as_str();
+    ) -> Result<(CommandKind, Tree<'a>), Refusal> {
+        let source = self.source(&request.collection)?;
+        let name = || Tree::Made(Bson::String(request.collection.clone()));
         let (kind, mut command) = match &request.body {
-            Body::Find(find) if !documents => (CommandKind::Find, self.find(find, name, relation)?),
+            Body::Find(find) if !documents => (CommandKind::Find, self.find(find, name(), source)?),
             Body::Count(count) if !documents => {
-                let mut command = doc! { "count": name };
-                command.insert("query", self.beside(&count.query, relation)?);
+                let mut command =
+                    vec![("count", name()), ("query", self.beside(&count.query, source))];
                 skip_and_limit(count.skip, count.limit, &mut command);
                 (CommandKind::Count, command)
             }
             Body::Distinct { key, query } => {
-                let query = self.beside(query, relation)?;
-                (CommandKind::Distinct, doc! { "distinct": name, "key": key, "query": query })
+                let query = self.beside(query, source);
+                let key = Tree::Made(Bson::String(key.clone()));
+                (CommandKind::Distinct, vec![("distinct", name()), ("key", key), ("query", query)])
             }
             Body::Find(find) => {
-                (CommandKind::Aggregate, aggregate(name, self.stages(find, relation)?))
+                (CommandKind::Aggregate, aggregate(name(), self.stages(find, source)))
             }
             Body::Count(count) => {
-                (CommandKind::Aggregate, aggregate(name, self.counted(count, relation)?))
+                (CommandKind::Aggregate, aggregate(name(), self.counted(count, source)))
             }
-            Body::Aggregate(stages) => (
-                CommandKind::Aggregate,
-                aggregate(name, self.pipeline(&stages.iter().collect::<Vec<_>>(), relation)?),
-            ),
+            Body::Aggregate(stages) => {
+                let stages = self.pipeline(&stages.iter().collect::<Vec<_>>(), source)?;
+                (CommandKind::Aggregate, aggregate(name(), stages))
+            }
         };
         // INVARIANT (isolation): no collation of a collection's may call another tenant's name this one's.
-        if self.strings() {
-            command.insert("collation", doc! { "locale": "simple" });
+        if self.sources.strings {
+            command.push(("collation", doc! { "locale": "simple" }.into()));
         }
-        Ok((kind, command))
+        Ok((kind, Tree::Document(command)))
     }
 
     /// The request with its filters, for people.
-    pub(super) fn people(&self, request: &Request) -> Result<Request, Refusal> {
-        let relation = self.relation(&request.collection)?;
+    pub(super) fn people(&self, request: &'a Request) -> Result<Request, Refusal> {
+        let source = self.source(&request.collection)?;
+        let document = |tree: Tree<'_>| match tree.value() {
+            Bson::Document(document) => Ok(document),
+            _ => Err(lost("a condition that is no document")),
+        };
         let body = match &request.body {
-            Body::Find(find) => {
-                Body::Find(Find { filter: self.beside(&find.filter, relation)?, ..find.clone() })
-            }
-            Body::Count(count) => {
-                Body::Count(Count { query: self.beside(&count.query, relation)?, ..count.clone() })
-            }
+            Body::Find(find) => Body::Find(Find {
+                filter: document(self.beside(&find.filter, source))?,
+                ..find.clone()
+            }),
+            Body::Count(count) => Body::Count(Count {
+                query: document(self.beside(&count.query, source))?,
+                ..count.clone()
+            }),
             Body::Distinct { key, query } => {
-                Body::Distinct { key: key.clone(), query: self.beside(query, relation)? }
+                let query = document(self.beside(query, source))?;
+                Body::Distinct { key: key.clone(), query }
             }
             Body::Aggregate(stages) => {
-                Body::Aggregate(self.pipeline(&stages.iter().collect::<Vec<_>>(), relation)?)
+                let stages = self.pipeline(&stages.iter().collect::<Vec<_>>(), source)?;
+                Body::Aggregate(stages.into_iter().map(document).collect::<Result<_, _>>()?)
             }
         };
         Ok(Request { collection: request.collection.clone(), body })
     }
 
-    /// Whether any filter of the caller's compares strings.
-    fn strings(&self) -> bool {
-        self.filters.iter().any(|(_, filter)| match filter {
-            RowFilter::Where(predicate) => emit::compares_strings(predicate),
-            RowFilter::AllRows | RowFilter::NoRows => false,
-        })
-    }
-
-    fn relation(&self, name: &str) -> Result<&'a Relation, Refusal> {
-        let schema = self.catalog.default_schema.clone();
-        let relation = self.catalog.relation(&RelationName { schema, name: name.to_owned() });
-        relation.ok_or_else(|| lost("a collection that is not listed"))
+    fn source(&self, name: &str) -> Result<&'a Source, Refusal> {
+        self.sources.get(name)?.ok_or_else(|| lost("a collection that may not be read"))
     }
 
     /// The filter of a collection; `None` where every document is kept.
-    fn filter(&self, relation: &Relation) -> Result<Option<Document>, Refusal> {
-        match self.filters.filter_for(&relation.name) {
-            RowFilter::AllRows => Ok(None),
-            RowFilter::NoRows => Err(lost("a collection that may not be read")),
-            RowFilter::Where(predicate) => match self.reader {
-                Reader::Engine => emit::condition(predicate, relation).map(Some),
-                Reader::People => {
-                    emit::readable(predicate, relation).map(|parts| Some(emit::joined(parts)))
-                }
-            },
-        }
+    fn filter(&self, source: &'a Source) -> Option<Tree<'a>> {
+        source.filter.as_ref().map(|filter| match self.reader {
+            Reader::Engine => Tree::Kept(&filter.engine),
+            Reader::People => Tree::OwnDocument(&filter.people),
+        })
     }
 
     /// A condition of the query's beside the filter.
     // INVARIANT (isolation): `{$and: [filter, own]}`, so that no key of the one can replace a key of the other.
-    fn beside(&self, own: &Document, relation: &Relation) -> Result<Document, Refusal> {
-        let Some(filter) = self.filter(relation)? else { return Ok(own.clone()) };
+    fn beside(&self, own: &'a Document, source: &'a Source) -> Tree<'a> {
+        let Some(filter) = &source.filter else { return Tree::OwnDocument(own) };
         if own.is_empty() {
-            return Ok(filter);
+            return self.filter(source).unwrap_or(Tree::OwnDocument(own));
         }
         match self.reader {
-            Reader::Engine => Ok(doc! { "$and": [filter, own.clone()] }),
-            Reader::People => Ok(emit::joined(filter.into_iter().chain(own.clone()).collect())),
+            Reader::Engine => {
+                let both = vec![Tree::Kept(&filter.engine), Tree::OwnDocument(own)];
+                Tree::field("$and", Tree::Array(both))
+            }
+            Reader::People => {
+                emit::joined(filter.people.clone().into_iter().chain(own.clone()).collect()).into()
+            }
         }
     }
 
     /// What comes before a pipeline that reads a collection.
-    fn prelude(&self, relation: &Relation) -> Result<Vec<Document>, Refusal> {
+    fn prelude(&self, source: &'a Source) -> Vec<Tree<'a>> {
         let mut stages = Vec::new();
-        if let Some(filter) = self.filter(relation)? {
-            stages.push(doc! { "$match": filter });
+        if let Some(filter) = self.filter(source) {
+            stages.push(Tree::field("$match", filter));
             self.push_fence(&mut stages);
         }
         if self.reader == Reader::Engine {
-            stages.push(doc! { "$project": columns(relation)? });
+            stages.push(Tree::field("$project", Tree::Kept(&source.columns)));
         }
-        Ok(stages)
+        stages
     }
 
-    fn push_fence(&self, stages: &mut Vec<Document>) {
+    fn push_fence(&self, stages: &mut Vec<Tree<'a>>) {
         if self.fence && self.reader == Reader::Engine {
-            stages.push(doc! { "$limit": i64::MAX });
+            stages.push(Tree::field("$limit", i64::MAX.into()));
         }
     }
 
-    fn find(&self, find: &Find, name: &str, relation: &Relation) -> Result<Document, Refusal> {
-        let mut command = doc! { "find": name, "filter": self.beside(&find.filter, relation)? };
+    fn find(
+        &self,
+        find: &'a Find,
+        name: Tree<'a>,
+        source: &'a Source,
+    ) -> Result<Vec<(&'a str, Tree<'a>)>, Refusal> {
         let projection = match &find.projection {
-            Some(projection) if is_plain(projection, relation) => {
-                let mut projection = projection.clone();
-                if !lists_id(relation) {
-                    projection.insert("_id", 0);
-                }
-                projection
+            Some(projection) if is_plain(projection, &source.relation) => {
+                chosen(projection, lists_id(&source.relation))
             }
             Some(_) => return Err(lost("a projection that is not plain")),
-            None => columns(relation)?,
+            None => Tree::Kept(&source.columns),
         };
-        command.insert("projection", projection);
+        let filter = self.beside(&find.filter, source);
+        let mut command = vec![("find", name), ("filter", filter), ("projection", projection)];
         if let Some(sort) = &find.sort {
-            command.insert("sort", sort.clone());
+            command.push(("sort", Tree::OwnDocument(sort)));
         }
         skip_and_limit(find.skip, find.limit, &mut command);
         Ok(command)
     }
 
     /// A `find` as a pipeline.
-    fn stages(&self, find: &Find, relation: &Relation) -> Result<Vec<Document>, Refusal> {
-        let mut stages = self.prelude(relation)?;
+    fn stages(&self, find: &'a Find, source: &'a Source) -> Vec<Tree<'a>> {
+        let mut stages = self.prelude(source);
         if !find.filter.is_empty() {
-            stages.push(doc! { "$match": find.filter.clone() });
+            stages.push(Tree::field("$match", Tree::OwnDocument(&find.filter)));
         }
         if let Some(sort) = &find.sort {
-            stages.push(doc! { "$sort": sort.clone() });
+            stages.push(Tree::field("$sort", Tree::OwnDocument(sort)));
         }
         push_skip_and_limit(find.skip, find.limit, &mut stages);
         if let Some(projection) = &find.projection {
-            stages.push(doc! { "$project": projection.clone() });
+            stages.push(Tree::field("$project", Tree::OwnDocument(projection)));
         }
-        Ok(stages)
+        stages
     }
 
-    fn counted(&self, count: &Count, relation: &Relation) -> Result<Vec<Document>, Refusal> {
-        let mut stages = self.prelude(relation)?;
+    fn counted(&self, count: &'a Count, source: &'a Source) -> Vec<Tree<'a>> {
+        let mut stages = self.prelude(source);
         if !count.query.is_empty() {
-            stages.push(doc! { "$match": count.query.clone() });
+            stages.push(Tree::field("$match", Tree::OwnDocument(&count.query)));
         }
         push_skip_and_limit(count.skip, count.limit, &mut stages);
-        stages.push(doc! { "$count": "n" });
-        Ok(stages)
+        stages.push(doc! { "$count": "n" }.into());
+        stages
     }
 
     /// A pipeline that reads a collection.
     fn pipeline(
         &self,
-        stages: &[&Document],
-        relation: &Relation,
-    ) -> Result<Vec<Document>, Refusal> {
+        stages: &[&'a Document],
+        source: &'a Source,
+    ) -> Result<Vec<Tree<'a>>, Refusal> {
         let mut written;
         let mut rest = stages;
         if let Some((first, others)) = stages.split_first()
             && let Some(Bson::Document(near)) = first.get("$geoNear")
         {
-            written = self.geo_near(near, relation)?;
+            written = self.geo_near(near, source);
             rest = others;
         } else {
-            written = self.prelude(relation)?;
+            written = self.prelude(source);
         }
         self.within(rest, &mut written)?;
         Ok(written)
     }
 
     /// Stages whose documents are filtered already.
-    fn within(&self, stages: &[&Document], written: &mut Vec<Document>) -> Result<(), Refusal> {
+    fn within(&self, stages: &[&'a Document], written: &mut Vec<Tree<'a>>) -> Result<(), Refusal> {
         for stage in stages {
             let Some((name, value)) = stage.iter().next() else {
                 return Err(lost("an empty stage"));
             };
             match (name.as_str(), value) {
                 ("$facet", Bson::Document(branches)) => {
-                    let mut facet = Document::new();
+                    let mut facet = Vec::new();
                     for (branch, stages) in branches {
                         let mut own = Vec::new();
                         self.within(&inner(stages)?, &mut own)?;
-                        facet.insert(branch, own);
+                        facet.push((branch.as_str(), Tree::Array(own)));
                     }
-                    written.push(doc! { "$facet": facet });
+                    written.push(Tree::field("$facet", Tree::Document(facet)));
                 }
                 ("$lookup", Bson::Document(fields)) => {
-                    written.push(doc! { "$lookup": self.lookup(fields)? });
+                    written.push(Tree::field("$lookup", self.lookup(fields)?));
                 }
                 ("$unionWith", value) => {
-                    written.push(doc! { "$unionWith": self.union_with(value)? });
+                    written.push(Tree::field("$unionWith", self.union_with(value)?));
                 }
                 ("$graphLookup", Bson::Document(fields)) => {
                     self.graph_lookup(fields, written)?;
@@ -254,17 +253,21 @@ impl<'a> Rewrite<'a> {
                 ("$facet" | "$lookup" | "$graphLookup" | "$geoNear", _) => {
                     return Err(lost("a stage in a place that is not its own"));
                 }
-                _ => written.push((*stage).clone()),
+                _ => written.push(Tree::OwnDocument(stage)),
             }
         }
         Ok(())
     }
 
     /// The pipeline of a join: of a collection, or of documents that it makes itself.
-    fn joined(&self, from: Option<&str>, stages: Option<&Bson>) -> Result<Vec<Document>, Refusal> {
+    fn joined(
+        &self,
+        from: Option<&str>,
+        stages: Option<&'a Bson>,
+    ) -> Result<Vec<Tree<'a>>, Refusal> {
         let stages = stages.map(inner).transpose()?.unwrap_or_default();
         if let Some(from) = from {
-            return self.pipeline(&stages, self.relation(from)?);
+            return self.pipeline(&stages, self.source(from)?);
         }
         let mut written = Vec::new();
         self.within(&stages, &mut written)?;
@@ -272,90 +275,92 @@ impl<'a> Rewrite<'a> {
     }
 
     /// `localField` and `foreignField` keep their meaning beside a `pipeline`, from MongoDB 5.0 on.
-    fn lookup(&self, fields: &Document) -> Result<Document, Refusal> {
+    fn lookup(&self, fields: &'a Document) -> Result<Tree<'a>, Refusal> {
         let from = fields.get("from").and_then(Bson::as_str);
         let inner = self.joined(from, fields.get("pipeline"))?;
-        let mut lookup = Document::new();
+        let mut lookup = Vec::new();
         for key in ["from", "localField", "foreignField", "let"] {
             if let Some(value) = fields.get(key) {
-                lookup.insert(key, value.clone());
+                lookup.push((key, Tree::Own(value)));
             }
         }
         if self.reader == Reader::Engine || !inner.is_empty() {
-            lookup.insert("pipeline", inner);
+            lookup.push(("pipeline", Tree::Array(inner)));
         }
         if let Some(name) = fields.get("as") {
-            lookup.insert("as", name.clone());
+            lookup.push(("as", Tree::Own(name)));
         }
-        Ok(lookup)
+        Ok(Tree::Document(lookup))
     }
 
-    fn union_with(&self, value: &Bson) -> Result<Document, Refusal> {
+    fn union_with(&self, value: &'a Bson) -> Result<Tree<'a>, Refusal> {
         let (from, stages) = match value {
-            Bson::String(from) => (Some(from.as_str()), None),
-            Bson::Document(fields) => {
-                (fields.get("coll").and_then(Bson::as_str), fields.get("pipeline"))
-            }
+            Bson::String(_) => (Some(value), None),
+            Bson::Document(fields) => (fields.get("coll"), fields.get("pipeline")),
             _ => return Err(lost("a `$unionWith` of something else")),
         };
-        let inner = self.joined(from, stages)?;
-        let mut union = Document::new();
+        let inner = self.joined(from.and_then(Bson::as_str), stages)?;
+        let mut union = Vec::new();
         if let Some(from) = from {
-            union.insert("coll", from);
+            union.push(("coll", Tree::Own(from)));
         }
-        union.insert("pipeline", inner);
-        Ok(union)
+        union.push(("pipeline", Tree::Array(inner)));
+        Ok(Tree::Document(union))
     }
 
     /// The filter applies to every hop, the first included. What is found is cut to the listed fields.
-    fn graph_lookup(&self, fields: &Document, written: &mut Vec<Document>) -> Result<(), Refusal> {
+    fn graph_lookup(
+        &self,
+        fields: &'a Document,
+        written: &mut Vec<Tree<'a>>,
+    ) -> Result<(), Refusal> {
         let (Some(from), Some(found)) =
             (fields.get("from").and_then(Bson::as_str), fields.get("as").and_then(Bson::as_str))
         else {
             return Err(lost("a `$graphLookup` without a collection"));
         };
-        let relation = self.relation(from)?;
-        let own = match fields.get("restrictSearchWithMatch") {
-            Some(Bson::Document(own)) => own.clone(),
-            Some(_) | None => Document::new(),
-        };
-        let mut walk = fields.clone();
-        walk.remove("restrictSearchWithMatch");
-        let restriction = self.beside(&own, relation)?;
-        if !restriction.is_empty() {
-            walk.insert("restrictSearchWithMatch", restriction);
-        }
+        let source = self.source(from)?;
+        let walk = self.with_condition(fields, "restrictSearchWithMatch", source);
         let depth = fields.get("depthField").and_then(Bson::as_str);
-        written.push(doc! { "$graphLookup": walk });
+        written.push(Tree::field("$graphLookup", walk));
         if self.reader == Reader::Engine {
-            written.push(doc! { "$addFields": { found: listed(relation, found, depth) } });
+            let cut = doc! { found: listed(&source.relation, found, depth) };
+            written.push(Tree::field("$addFields", cut.into()));
         }
         Ok(())
     }
 
-    fn geo_near(&self, near: &Document, relation: &Relation) -> Result<Vec<Document>, Refusal> {
-        let own = match near.get("query") {
-            Some(Bson::Document(own)) => own.clone(),
-            Some(_) | None => Document::new(),
-        };
-        let mut first = near.clone();
-        first.remove("query");
-        let query = self.beside(&own, relation)?;
-        if !query.is_empty() {
-            first.insert("query", query);
-        }
-        let mut stages = vec![doc! { "$geoNear": first }];
-        if self.filter(relation)?.is_some() {
+    fn geo_near(&self, near: &'a Document, source: &'a Source) -> Vec<Tree<'a>> {
+        let first = self.with_condition(near, "query", source);
+        let mut stages = vec![Tree::field("$geoNear", first)];
+        if source.filter.is_some() {
             self.push_fence(&mut stages);
         }
         if self.reader == Reader::Engine {
-            let mut kept = columns(relation)?;
-            if let Some(Bson::String(distance)) = near.get("distanceField") {
-                kept.insert(distance, 1);
-            }
-            stages.push(doc! { "$project": kept });
+            let kept = match near.get("distanceField") {
+                Some(Bson::String(distance)) => {
+                    let mut kept = source.columns.document.clone();
+                    kept.insert(distance, 1);
+                    kept.into()
+                }
+                Some(_) | None => Tree::Kept(&source.columns),
+            };
+            stages.push(Tree::field("$project", kept));
         }
-        Ok(stages)
+        stages
+    }
+
+    /// The fields of a stage that takes a condition, which comes last and has the filter in it.
+    fn with_condition(&self, fields: &'a Document, key: &'a str, source: &'a Source) -> Tree<'a> {
+        let others = fields.iter().filter(|(name, _)| *name != key);
+        let mut written: Vec<_> =
+            others.map(|(name, value)| (name.as_str(), Tree::Own(value))).collect();
+        let condition = match fields.get(key) {
+            Some(Bson::Document(own)) if !own.is_empty() => Some(self.beside(own, source)),
+            Some(_) | None => self.filter(source),
+        };
+        written.extend(condition.map(|condition| (key, condition)));
+        Tree::Document(written)
     }
 }
 
@@ -363,9 +368,20 @@ fn lists_id(relation: &Relation) -> bool {
     relation.column(&ColumnName::new("_id")).is_some()
 }
 
+/// A projection of the query's that does no more than choose columns. `_id` comes along unless it is dropped.
+fn chosen(projection: &Document, lists_id: bool) -> Tree<'_> {
+    if lists_id {
+        return Tree::OwnDocument(projection);
+    }
+    let others = projection.iter().filter(|(key, _)| *key != "_id");
+    let mut kept: Vec<_> = others.map(|(key, value)| (key.as_str(), Tree::Own(value))).collect();
+    kept.push(("_id", Tree::Made(Bson::Int32(0))));
+    Tree::Document(kept)
+}
+
 /// The projection that keeps what the catalog lists: of documents whose fields are listed, those fields.
 // INVARIANT (default deny): a field that is not listed does not exist.
-fn columns(relation: &Relation) -> Result<Document, Refusal> {
+pub(super) fn columns(relation: &Relation) -> Result<Document, Refusal> {
     let mut kept = Document::new();
     for column in &relation.columns {
         if column.column_type != ColumnType::Document {
@@ -398,26 +414,27 @@ fn listed(relation: &Relation, found: &str, depth: Option<&str>) -> Document {
     } }
 }
 
-fn aggregate(name: &str, stages: Vec<Document>) -> Document {
-    doc! { "aggregate": name, "pipeline": stages, "cursor": {}, "allowDiskUse": false }
+fn aggregate<'a>(name: Tree<'a>, stages: Vec<Tree<'a>>) -> Vec<(&'a str, Tree<'a>)> {
+    vec![
+        ("aggregate", name),
+        ("pipeline", Tree::Array(stages)),
+        ("cursor", Document::new().into()),
+        ("allowDiskUse", Tree::Made(Bson::Boolean(false))),
+    ]
 }
 
-fn skip_and_limit(skip: Option<i64>, limit: Option<i64>, command: &mut Document) {
-    if let Some(skip) = skip {
-        command.insert("skip", skip);
-    }
-    if let Some(limit) = limit {
-        command.insert("limit", limit);
-    }
+fn skip_and_limit<'a>(
+    skip: Option<i64>,
+    limit: Option<i64>,
+    command: &mut Vec<(&'a str, Tree<'a>)>,
+) {
+    command.extend(skip.map(|skip| ("skip", skip.into())));
+    command.extend(limit.map(|limit| ("limit", limit.into())));
 }
 
-fn push_skip_and_limit(skip: Option<i64>, limit: Option<i64>, stages: &mut Vec<Document>) {
-    if let Some(skip) = skip.filter(|skip| *skip > 0) {
-        stages.push(doc! { "$skip": skip });
-    }
-    if let Some(limit) = limit {
-        stages.push(doc! { "$limit": limit });
-    }
+fn push_skip_and_limit(skip: Option<i64>, limit: Option<i64>, stages: &mut Vec<Tree<'_>>) {
+    stages.extend(skip.filter(|skip| *skip > 0).map(|skip| Tree::field("$skip", skip.into())));
+    stages.extend(limit.map(|limit| Tree::field("$limit", limit.into())));
 }
 
 /// What has been looked at before and cannot be met here.

@@ -7,14 +7,15 @@
 
 mod columns;
 
-use bson::raw::{RawArray, RawBsonRef, RawDocument};
+use bson::raw::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, Document};
 
 use super::emit;
-use crate::catalog::{Catalog, Relation, RelationName};
+use super::sources::{Source, Sources};
+use crate::catalog::{Catalog, Relation};
 use crate::guard::{Refusal, RefusalCode};
-use crate::predicate::{PredicateSet, RowFilter};
-use columns::{chosen, cut_to_columns, exactly, listed, listed_paths};
+use crate::predicate::{Predicate, PredicateSet};
+use columns::{chosen, cut_to_columns, listed, listed_paths};
 
 /// The fields that commands may have; the first names the command.
 const FIELDS: [(&str, &[&str]); 4] = [
@@ -91,7 +92,8 @@ pub(super) fn verify(
     filters: &PredicateSet,
     fence: bool,
 ) -> Result<(), Refusal> {
-    let verified = Verifier { catalog, filters, fence }.command(command);
+    let sources = Sources::of(catalog, filters);
+    let verified = Verifier { catalog, sources: &sources, fence }.command(command);
     verified.ok_or_else(|| {
         tracing::error!("a rewritten command was not verified and is refused");
         Refusal::new(
@@ -104,8 +106,27 @@ pub(super) fn verify(
 
 struct Verifier<'a> {
     catalog: &'a Catalog,
-    filters: &'a PredicateSet,
+    sources: &'a Sources,
     fence: bool,
+}
+
+/// What must come first where a collection is read: made here, not where it is written, and once for a caller.
+#[derive(Debug)]
+pub(super) struct Expected {
+    /// The filter; absent where every document may be read.
+    filter: Option<RawDocumentBuf>,
+    /// The projection to the listed columns.
+    columns: RawDocumentBuf,
+}
+
+impl Expected {
+    pub(super) fn of(relation: &Relation, predicate: Option<&Predicate>) -> Result<Self, Refusal> {
+        let encode = |document: &Document| {
+            RawDocumentBuf::try_from(document).map_err(|_| super::tree::mismatch())
+        };
+        let filter = predicate.map(|predicate| encode(&emit::condition(predicate, relation)?));
+        Ok(Self { filter: filter.transpose()?, columns: encode(&columns::all(relation, None))? })
+    }
 }
 
 /// `None` is a disagreement.
@@ -119,7 +140,8 @@ impl<'a> Verifier<'a> {
         let mut fields = command.iter();
         let (kind, name) = fields.next()?.ok()?;
         let kind = kind.as_str();
-        let relation = self.relation(name.as_str()?)?;
+        let source = self.source_of(name.as_str()?)?;
+        let relation = &source.relation;
         let (_, allowed) = FIELDS.iter().find(|(name, _)| *name == kind)?;
         for field in fields {
             let (field, value) = field.ok()?;
@@ -131,11 +153,7 @@ impl<'a> Verifier<'a> {
                 _ => inert(value)?,
             }
         }
-        let strings = self.filters.iter().any(|(_, filter)| match filter {
-            RowFilter::Where(predicate) => emit::compares_strings(predicate),
-            RowFilter::AllRows | RowFilter::NoRows => false,
-        });
-        (strings == command.get("collation").ok()?.is_some()).then_some(())?;
+        (self.sources.strings == command.get("collation").ok()?.is_some()).then_some(())?;
         match kind {
             "find" => {
                 let projection = command.get_document("projection").ok()?;
@@ -143,41 +161,32 @@ impl<'a> Verifier<'a> {
                 (!self.fence).then_some(())?;
                 chosen(projection, relation)?;
                 listed_paths(command.get("sort").ok()?, relation)?;
-                self.filtered(command.get_document("filter").ok()?, relation)
+                self.filtered(command.get_document("filter").ok()?, source)
             }
-            "aggregate" => self.source(stages(command.get_array("pipeline").ok()?)?, relation),
+            "aggregate" => self.source(stages(command.get_array("pipeline").ok()?)?, source),
             "count" => {
                 (!self.fence).then_some(())?;
-                self.filtered(command.get_document("query").ok()?, relation)
+                self.filtered(command.get_document("query").ok()?, source)
             }
             _ => {
                 (!self.fence).then_some(())?;
                 listed(command.get_str("key").ok()?, relation)?;
-                self.filtered(command.get_document("query").ok()?, relation)
+                self.filtered(command.get_document("query").ok()?, source)
             }
         }
     }
 
-    fn relation(&self, name: &str) -> Verified<&'a Relation> {
-        let schema = self.catalog.default_schema.clone();
-        self.catalog.relation(&RelationName { schema, name: name.to_owned() })
-    }
-
-    /// The filter of a collection: outside `None` where there is no access at all, inside where there is no filter.
-    fn filter(&self, relation: &Relation) -> Verified<Option<Bson>> {
-        match self.filters.filter_for(&relation.name) {
-            RowFilter::NoRows => None,
-            RowFilter::AllRows => Some(None),
-            RowFilter::Where(predicate) => {
-                Some(Some(Bson::Document(emit::condition(predicate, relation).ok()?)))
-            }
-        }
+    /// A collection that the caller may read: as the catalog has it, not as another one had it.
+    fn source_of(&self, name: &str) -> Verified<&'a Source> {
+        let source = self.sources.get(name).ok()??;
+        let relation = self.catalog.relation(&source.relation.name)?;
+        (source.relation == *relation).then_some(source)
     }
 
     /// A condition that is the filter, or `{$and: [filter, own]}`.
-    fn filtered(&self, condition: &RawDocument, relation: &Relation) -> Verified<()> {
-        let Some(filter) = self.filter(relation)? else { return inert_document(condition) };
-        if is(RawBsonRef::Document(condition), &filter).is_some() {
+    fn filtered(&self, condition: &RawDocument, source: &Source) -> Verified<()> {
+        let Some(filter) = &source.expected.filter else { return inert_document(condition) };
+        if condition.as_bytes() == filter.as_bytes() {
             return Some(());
         }
         let mut parts = condition.iter();
@@ -186,15 +195,16 @@ impl<'a> Verifier<'a> {
             return None;
         }
         let mut operands = operands.as_array()?.into_iter();
-        is(operands.next()?.ok()?, &filter)?;
+        bytes(operands.next()?.ok()?, filter)?;
         inert(operands.next()?.ok()?)?;
         operands.next().is_none().then_some(())
     }
 
     /// A pipeline over a collection: filter, fence, projection, and then what the query says.
-    fn source(&self, stages: Stages<'_>, relation: &Relation) -> Verified<()> {
+    fn source(&self, stages: Stages<'_>, source: &Source) -> Verified<()> {
         let mut stages = stages.into_iter();
-        let filter = self.filter(relation)?;
+        let Source { relation, expected, .. } = source;
+        let filter = &expected.filter;
         let (name, value) = stages.next()?;
         let mut added = None;
         let mut projection = None;
@@ -202,7 +212,7 @@ impl<'a> Verifier<'a> {
             let near = value.as_document()?;
             only(near, &NEAR)?;
             match near.get("query").ok()? {
-                Some(query) => self.filtered(query.as_document()?, relation)?,
+                Some(query) => self.filtered(query.as_document()?, source)?,
                 None => filter.is_none().then_some(())?,
             }
             listed(near.get_str("key").ok()?, relation)?;
@@ -211,9 +221,9 @@ impl<'a> Verifier<'a> {
             let own = |path: &str| path.split('.').next() == Some(distance);
             (!relation.columns.iter().any(|column| own(column.name.as_str()))).then_some(())?;
             added = Some(distance);
-        } else if let Some(filter) = &filter {
+        } else if let Some(filter) = filter {
             (name == "$match").then_some(())?;
-            is(value, filter)?;
+            bytes(value, filter)?;
         } else {
             projection = Some((name, value));
         }
@@ -226,7 +236,10 @@ impl<'a> Verifier<'a> {
             None => stages.next()?,
         };
         (name == "$project").then_some(())?;
-        exactly(value.as_document()?, relation, added)?;
+        match added {
+            None => bytes(value, &expected.columns)?,
+            Some(added) => is(value, &Bson::Document(columns::all(relation, Some(added))))?,
+        }
         self.within(stages.collect())
     }
 
@@ -260,7 +273,7 @@ impl<'a> Verifier<'a> {
                     self.walked(fields)?;
                     let (next, cut) = stages.next()?;
                     (next == "$addFields").then_some(())?;
-                    let relation = self.relation(fields.get_str("from").ok()?)?;
+                    let relation = &self.source_of(fields.get_str("from").ok()?)?.relation;
                     let depth = fields.get("depthField").ok()?.map(bson::RawBsonRef::as_str);
                     is(
                         cut,
@@ -288,9 +301,9 @@ impl<'a> Verifier<'a> {
         check: impl Fn(&Relation) -> Verified<()>,
     ) -> Verified<()> {
         if let Some(from) = from {
-            let relation = self.relation(from.as_str()?)?;
-            check(relation)?;
-            return self.source(stages, relation);
+            let source = self.source_of(from.as_str()?)?;
+            check(&source.relation)?;
+            return self.source(stages, source);
         }
         let mut stages = stages.into_iter();
         let (name, value) = stages.next()?;
@@ -311,13 +324,14 @@ impl<'a> Verifier<'a> {
             "restrictSearchWithMatch",
         ];
         only(fields, &KEYS)?;
-        let relation = self.relation(fields.get_str("from").ok()?)?;
+        let source = self.source_of(fields.get_str("from").ok()?)?;
+        let relation = &source.relation;
         listed(fields.get_str("connectFromField").ok()?, relation)?;
         listed(fields.get_str("connectToField").ok()?, relation)?;
         inert(fields.get("startWith").ok()??)?;
         match fields.get("restrictSearchWithMatch").ok()? {
-            Some(condition) => self.filtered(condition.as_document()?, relation),
-            None => self.filter(relation)?.is_none().then_some(()),
+            Some(condition) => self.filtered(condition.as_document()?, source),
+            None => source.expected.filter.is_none().then_some(()),
         }
     }
 }
@@ -344,6 +358,11 @@ fn only(fields: &RawDocument, keys: &[&str]) -> Verified<()> {
         .iter()
         .all(|field| field.is_ok_and(|(key, _)| keys.contains(&key.as_str())))
         .then_some(())
+}
+
+/// Whether a raw value is this document, byte by byte.
+fn bytes(raw: RawBsonRef<'_>, expected: &RawDocument) -> Verified<()> {
+    (raw.as_document()?.as_bytes() == expected.as_bytes()).then_some(())
 }
 
 /// Whether a raw value is this one, field by field in the same order.

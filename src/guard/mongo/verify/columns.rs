@@ -3,7 +3,7 @@
 use bson::raw::{RawBsonRef, RawDocument};
 use bson::{Bson, Document};
 
-use super::{Verified, is};
+use super::Verified;
 use crate::catalog::{ColumnType, Relation};
 
 /// Whether a path leads to something that may be seen whole. Positions in arrays are no names.
@@ -66,18 +66,13 @@ pub(super) fn chosen(projection: &RawDocument, relation: &Relation) -> Verified<
     (kept > 0).then_some(())
 }
 
-/// The projection at a source: every listed column and nothing else.
-pub(super) fn exactly(
-    projection: &RawDocument,
-    relation: &Relation,
-    added: Option<&str>,
-) -> Verified<()> {
+/// The projection at a source: every listed column and nothing else, and what was added on the way.
+pub(super) fn all(relation: &Relation, added: Option<&str>) -> Document {
     let mut expected = Document::new();
     let shown = relation.columns.iter().filter(|column| column.column_type != ColumnType::Document);
     for column in shown {
         expected.insert(column.name.as_str(), 1);
     }
-    (!expected.is_empty()).then_some(())?;
     let id = |name: &str| name == "_id" || name.starts_with("_id.");
     if !relation.columns.iter().any(|column| id(column.name.as_str())) {
         expected.insert("_id", 0);
@@ -85,7 +80,7 @@ pub(super) fn exactly(
     if let Some(added) = added {
         expected.insert(added, 1);
     }
-    is(RawBsonRef::Document(projection), &Bson::Document(expected))
+    expected
 }
 
 /// `{found: {$map: ..}}`: of each document that was found the listed columns, and the field of its depth.

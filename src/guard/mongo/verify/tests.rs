@@ -407,3 +407,19 @@ fn a_key_that_stands_twice_is_seen() {
     assert!(!verified(&["a", "b"], 1));
     assert!(!verified(&["a"], 2));
 }
+
+/// What is kept with filters was made of a catalog, and is good for no other.
+#[test]
+fn filters_of_another_catalog_are_seen() {
+    let (catalog, filters) = world();
+    let guard = |catalog: &Catalog| guard_mongo("db.countries.find()", catalog, &filters);
+    let command = guard(&catalog).unwrap();
+    let mut other = catalog.clone();
+    for relation in &mut other.relations {
+        relation.columns.truncate(1);
+    }
+    assert!(guard(&other).is_err());
+    let raw = command.0.command();
+    assert!(verify(raw, &catalog, &filters, false).is_ok());
+    assert!(verify(raw, &other, &filters, false).is_err());
+}
