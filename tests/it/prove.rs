@@ -166,7 +166,7 @@ fn what_is_declared_shared_must_be_open() {
 #[test]
 fn without_a_solver_nothing_is_proved_and_nothing_is_silent() {
     let folder = world::root();
-    let mut command = crate::cli::command(&folder, &["prove", "demo", "--require"]);
+    let mut command = crate::cli::command(folder, &["prove", "demo", "--require"]);
     let output = command.env("CVC5", "/nonexistent/cvc5").output().unwrap();
     assert_eq!(output.status.code(), Some(4));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -181,9 +181,9 @@ fn the_demo_is_proved_and_a_leak_fails_the_command() {
         return;
     }
     let folder = world::root();
-    let (exit, text, errors) = run(&folder, &["prove", "demo", "--require"]);
+    let (exit, text, errors) = run(folder, &["prove", "demo", "--require"]);
     assert_eq!((exit, errors.as_str()), (0, ""), "{text}");
-    let (exit, text, errors) = run(&folder, &["--policies", "fixtures/leaks", "prove", "or-true"]);
+    let (exit, text, errors) = run(folder, &["--policies", "fixtures/leaks", "prove", "or-true"]);
     assert_eq!(exit, 1);
     assert!(errors.contains("error[leak]"), "{errors}");
     let expected = "  LEAK main.tasks: whatever a caller reads is its own\n    caller: tenant 82\n    \
@@ -191,7 +191,7 @@ fn the_demo_is_proved_and_a_leak_fails_the_command() {
         decided by: tenant\n";
     assert!(text.contains(expected), "{text}");
     let arguments = ["--policies", "fixtures/leaks", "prove", "or-true", "--format", "json"];
-    let (_, text, _) = run(&folder, &arguments);
+    let (_, text, _) = run(folder, &arguments);
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     let findings = document["databases"][0]["findings"].as_array().unwrap();
     let leak = findings.iter().find(|found| found["answer"] == "refuted").unwrap();

@@ -161,17 +161,17 @@ impl<'a> Verifier<'a> {
                 (!self.fence).then_some(())?;
                 chosen(projection, relation)?;
                 listed_paths(command.get("sort").ok()?, relation)?;
-                self.filtered(command.get_document("filter").ok()?, source)
+                Self::filtered(command.get_document("filter").ok()?, source)
             }
             "aggregate" => self.source(stages(command.get_array("pipeline").ok()?)?, source),
             "count" => {
                 (!self.fence).then_some(())?;
-                self.filtered(command.get_document("query").ok()?, source)
+                Self::filtered(command.get_document("query").ok()?, source)
             }
             _ => {
                 (!self.fence).then_some(())?;
                 listed(command.get_str("key").ok()?, relation)?;
-                self.filtered(command.get_document("query").ok()?, source)
+                Self::filtered(command.get_document("query").ok()?, source)
             }
         }
     }
@@ -184,7 +184,7 @@ impl<'a> Verifier<'a> {
     }
 
     /// A condition that is the filter, or `{$and: [filter, own]}`.
-    fn filtered(&self, condition: &RawDocument, source: &Source) -> Verified<()> {
+    fn filtered(condition: &RawDocument, source: &Source) -> Verified<()> {
         let Some(filter) = &source.expected.filter else { return inert_document(condition) };
         if condition.as_bytes() == filter.as_bytes() {
             return Some(());
@@ -212,7 +212,7 @@ impl<'a> Verifier<'a> {
             let near = value.as_document()?;
             only(near, &NEAR)?;
             match near.get("query").ok()? {
-                Some(query) => self.filtered(query.as_document()?, source)?,
+                Some(query) => Self::filtered(query.as_document()?, source)?,
                 None => filter.is_none().then_some(())?,
             }
             listed(near.get_str("key").ok()?, relation)?;
@@ -330,7 +330,7 @@ impl<'a> Verifier<'a> {
         listed(fields.get_str("connectToField").ok()?, relation)?;
         inert(fields.get("startWith").ok()??)?;
         match fields.get("restrictSearchWithMatch").ok()? {
-            Some(condition) => self.filtered(condition.as_document()?, source),
+            Some(condition) => Self::filtered(condition.as_document()?, source),
             None => source.expected.filter.is_none().then_some(()),
         }
     }
