@@ -1,7 +1,7 @@
 //! What the verifier must see: texts as a broken rewriter might print them.
 
 use super::*;
-use crate::catalog::{ColumnName, RelationName};
+use crate::catalog::RelationName;
 use crate::predicate::{CmpOp, Predicate};
 
 const CATALOG: &str = r#"
@@ -213,5 +213,41 @@ fn a_call_by_a_schema_is_one_that_was_added() {
         "SELECT 1 FROM (SELECT main.f(2) AS x) AS a",
     ] {
         assert!(!verdict(text, &[82], Dialect::Sqlite), "{text}");
+    }
+}
+
+#[test]
+fn a_hidden_column_is_neither_listed_nor_asked_about() {
+    let catalog = Catalog::parse(CATALOG).unwrap();
+    let name = |name: &str| RelationName { schema: "main".to_owned(), name: name.to_owned() };
+    let mut filters = PredicateSet::from_iter([
+        (name("t"), RowFilter::Where(tenant(82))),
+        (name("shared"), RowFilter::AllRows),
+    ]);
+    filters.hide(name("t"), [ColumnName::new("tenant")].into());
+    filters.hide(name("shared"), [ColumnName::new("code")].into());
+    for (text, expected) in [
+        ("SELECT * FROM (SELECT id FROM main.t AS base WHERE tenant = ?1) AS t", true),
+        (
+            "SELECT 1 FROM (SELECT base.id FROM main.t AS base WHERE base.tenant = ?1 LIMIT -1) AS t",
+            true,
+        ),
+        ("SELECT 1 AS tenant FROM (SELECT id FROM main.t AS base WHERE tenant = ?1) AS t", true),
+        ("SELECT * FROM (SELECT id, tenant FROM main.t AS base WHERE tenant = ?1) AS t", false),
+        (
+            "SELECT * FROM (SELECT id, base.\"Tenant\" FROM main.t AS base WHERE tenant = ?1) AS t",
+            false,
+        ),
+        (
+            "SELECT * FROM (SELECT id FROM main.t AS base WHERE tenant = ?1 AND tenant > 1) AS t",
+            false,
+        ),
+        ("SELECT max(tenant) FROM main.t AS t WHERE tenant = ?1", false),
+        ("SELECT code FROM main.shared AS shared", false),
+        ("SELECT 1 FROM main.shared AS shared WHERE code = 'x'", false),
+    ] {
+        let binds = [Value::Long(82)];
+        let found = verify(text, &binds, Dialect::Sqlite, &catalog, &filters).is_ok();
+        assert_eq!(found, expected, "{text}");
     }
 }
