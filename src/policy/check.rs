@@ -5,6 +5,7 @@
 
 pub(super) mod columns;
 mod construct;
+pub(super) mod masks;
 mod reach;
 
 use std::cell::RefCell;

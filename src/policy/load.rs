@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::catalog::{Catalog, CatalogError, check_documents};
 use crate::identity::DatabaseId;
 
-use super::check::{Finding, check, columns, entity_type_of, reads_scope};
+use super::check::{Finding, check, columns, entity_type_of, masks, reads_scope};
 use super::problem::{LoadError, Problem, Reason, toml_place};
 use super::related::Hops;
 use super::schema::{check_filter_columns, derive};
@@ -123,6 +123,7 @@ pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Da
             }
             let hops = Hops::of(&catalog, settings.engine);
             problems.extend(policies.check(&catalog, &hops));
+            problems.extend(policies.check_annotations());
             let documents = settings.engine == EngineKind::Mongodb;
             problems.extend(policies.check_columns(&catalog, documents));
             let scope_is_read = policies.read_scope();
@@ -296,6 +297,17 @@ impl<'a> Policies<'a> {
                 let shown = format!("\"{name}\"");
                 let reason = Reason::NoSuchColumn { column: name, near };
                 problems.push(loaded.file.problem_in(loaded.source, &shown, reason));
+            }
+        }
+        problems
+    }
+
+    /// What they say of themselves.
+    fn check_annotations(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for Loaded { file, source, policy, written: _ } in &self.loaded {
+            for masks::BadAnnotation { name, why } in masks::check(policy) {
+                problems.push(file.problem(source, Reason::Annotation { name, why }));
             }
         }
         problems

@@ -188,6 +188,14 @@ pub enum Reason {
         /// A column that reads alike.
         near: Option<ColumnName>,
     },
+    /// An annotation that takes part in what a policy grants, and cannot be upheld.
+    #[error("the policy has `@{name}`, {why}")]
+    Annotation {
+        /// As it is written.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A construct that has no exact filter.
     #[error("`{shown}` {construct}, which cannot be expressed exactly as a filter")]
     Inexpressible {
@@ -229,6 +237,7 @@ impl Reason {
             Self::Impossible => "policy_impossible",
             Self::Deceptive(_) => "policy_deceptive",
             Self::NoSuchColumn { .. } => "policy_unknown_column",
+            Self::Annotation { .. } => "policy_annotation",
             Self::Inexpressible { .. } => "policy_inexpressible",
         }
     }
@@ -278,6 +287,9 @@ impl Reason {
             Self::NoSuchColumn { near: Some(near), .. } => Some(format!("write `{near}`")),
             Self::NoSuchColumn { near: None, .. } => {
                 Some("columns are written as in catalog.toml".to_owned())
+            }
+            Self::Annotation { .. } => {
+                Some("words for people go into `@description`, or into a comment".to_owned())
             }
             Self::Inexpressible { construct, .. } => Some(construct.hint().to_owned()),
         }

@@ -2,6 +2,7 @@
 
 mod columns;
 mod documents;
+mod masks;
 
 use std::time::{Duration, Instant};
 

@@ -133,7 +133,7 @@ fn is_of_every_row(expr: &Expr) -> bool {
 }
 
 /// How many letters must be changed, put in or left out to make one word the other.
-fn changes(left: &str, right: &str) -> usize {
+pub(super) fn changes(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut above: Vec<usize> = (0..=right.len()).collect();
     for (row, letter) in left.chars().enumerate() {
