@@ -15,6 +15,7 @@ mod query;
 mod rls;
 mod role;
 mod serve;
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -82,6 +83,8 @@ enum Command {
     /// proved.
     #[cfg(feature = "prove")]
     Prove(prove::ProveArgs),
+    /// Runs the tests that live with the policies; needs no live database.
+    Test(test::TestArgs),
     /// Prints the policies as row-level security of the database itself, to review; needs no live database.
     Rls {
         /// The folder's name.
@@ -171,6 +174,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failed> {
         Command::Check(args) => check::run(&policies, args).await,
         #[cfg(feature = "prove")]
         Command::Prove(args) => prove::run(&policies, args),
+        Command::Test(args) => test::run(&policies, &args),
         Command::Rls { database } => rls::run(&policies, &database),
         Command::Functions(args) => functions::run(&policies, args),
         Command::Keys(command) => keys::run(&store, command).await,
@@ -186,6 +190,7 @@ impl Command {
         match self {
             Self::Demo(_) | Self::Serve(_) => true,
             Self::Rls { .. }
+            | Self::Test(_)
             | Self::Pull { .. }
             | Self::Check(_)
             | Self::Functions(_)
@@ -203,6 +208,7 @@ impl Command {
             Self::Check(args) => args.format,
             #[cfg(feature = "prove")]
             Self::Prove(args) => args.format,
+            Self::Test(args) => args.format,
             Self::Functions(args) => args.format,
             Self::Ask(args) => args.caller.format,
             Self::Guard(args) => args.query.caller.format,

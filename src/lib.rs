@@ -22,6 +22,8 @@ pub mod service;
 #[cfg(feature = "prove")]
 pub mod prove;
 #[cfg(feature = "server")]
+pub mod suite;
+#[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]
 pub mod cli;

@@ -39,6 +39,7 @@ mod related;
 mod reload;
 mod rewrite;
 mod rls;
+mod suites;
 mod totality;
 mod tpch;
 mod tidy;
