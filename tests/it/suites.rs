@@ -74,6 +74,31 @@ fn a_leak_in_a_policy_turns_its_tests_red() {
     }
 }
 
+/// A relation's rows are those that a query sees which touches no column; what is hidden shows in a query's test.
+#[test]
+fn a_hidden_column_takes_no_row_away() {
+    let folder = demo();
+    let place = folder.path().join("policies/demo");
+    let rule = r#"@id("titles")
+forbid (principal, action == Action::"read", resource is tasks)
+when { context.columns.contains("title") };
+"#;
+    fs::write(place.join("columns.cedar"), rule).unwrap();
+    let hidden = r#"[[test]]
+name = "titles are hidden"
+tenant = 82
+query = "SELECT title FROM tasks"
+refused = "unknown_column"
+"#;
+    fs::write(place.join("tests/columns.toml"), hidden).unwrap();
+    let (exit, document, errors) = json(folder.path());
+    assert_eq!((exit, errors.as_str()), (0, ""), "{document}");
+    // Without the rule the column is there, and the test is red.
+    fs::remove_file(place.join("columns.cedar")).unwrap();
+    let (exit, document, _) = json(folder.path());
+    assert_eq!((exit, failed(&document)), (1, vec!["titles are hidden"]), "{document}");
+}
+
 #[test]
 fn a_wrong_expectation_says_what_differs() {
     let folder = demo();
