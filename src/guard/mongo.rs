@@ -3,6 +3,7 @@
 mod admit;
 mod command;
 mod emit;
+mod encode;
 mod explain;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

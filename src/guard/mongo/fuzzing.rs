@@ -67,7 +67,7 @@ pub fn json(data: &[u8]) {
         let Ok(document) = text::parse_json(query, Author::Proposal) else { return };
         let printed = super::print::json(&document);
         let read = text::parse_json(&printed, Author::Guard);
-        let raw = tree::encode(&document);
+        let raw = RawDocumentBuf::try_from(&document);
         let same = read.is_ok_and(|read| raw.is_ok_and(|raw| tree::holds(&raw, &read)));
         assert!(same, "{query} became {printed}");
     });

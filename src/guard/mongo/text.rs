@@ -108,20 +108,20 @@ fn shell(values: &mut Values<'_>) -> Result<Written, Refusal> {
     }
     let mut path: Vec<String> = Vec::new();
     let (method, args) = loop {
-        if values.take(&Word::Open('[')) {
+        if values.take('[') {
             path.push(values.text()?);
-            values.expect(&Word::Close(']'), "`]`")?;
+            values.expect(']')?;
             continue;
         }
-        values.expect(&Word::Dot, "`.`")?;
+        values.expect('.')?;
         let name = values.name().ok_or_else(|| syntax("a name is missing after `.`"))?;
-        if !values.take(&Word::Open('(')) {
+        if !values.take('(') {
             path.push(name.to_owned());
             continue;
         }
         if path.is_empty() && ["getCollection", "collection"].contains(&name) {
             path.push(values.text()?);
-            values.expect(&Word::Close(')'), "`)`")?;
+            values.expect(')')?;
             continue;
         }
         if path.is_empty() && name == "getSiblingDB" {
@@ -130,12 +130,12 @@ fn shell(values: &mut Values<'_>) -> Result<Written, Refusal> {
         break (name.to_owned(), values.arguments()?);
     };
     let mut chain = Vec::new();
-    while values.take(&Word::Dot) {
+    while values.take('.') {
         let name = values.name().ok_or_else(|| syntax("a name is missing after `.`"))?;
-        values.expect(&Word::Open('('), "`(`")?;
+        values.expect('(')?;
         chain.push((name.to_owned(), values.arguments()?));
     }
-    values.take(&Word::Semicolon);
+    values.take(';');
     Ok(Written::Shell { collection: path.join("."), method, args, chain })
 }
 

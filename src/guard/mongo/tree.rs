@@ -1,8 +1,9 @@
 //! The tree of a command that is written: the query's own values where they stand, and what was made once for the caller.
 
-use bson::raw::{CStr, RawArray, RawArrayBuf, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::raw::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, Document};
 
+use super::encode::Encoder;
 use crate::guard::{Refusal, RefusalCode};
 
 /// A node.
@@ -44,11 +45,7 @@ impl<'a> Tree<'a> {
 
     /// The bytes of a command.
     pub(super) fn encode(&self) -> Result<RawDocumentBuf, Refusal> {
-        let mut bytes = RawDocumentBuf::new();
-        for (key, value) in self.fields() {
-            value.append(key, &mut bytes)?;
-        }
-        Ok(bytes)
+        Encoder::encode(self.fields())
     }
 
     fn fields(&self) -> &[(&'a str, Self)] {
@@ -60,34 +57,6 @@ impl<'a> Tree<'a> {
             | Self::Kept(_)
             | Self::Array(_) => &[],
         }
-    }
-
-    fn append(&self, key: &str, bytes: &mut RawDocumentBuf) -> Result<(), Refusal> {
-        let key = <&CStr>::try_from(key).map_err(|_| mismatch())?;
-        match self {
-            Self::Own(Bson::String(text)) => bytes.append(key, text.as_str()),
-            Self::Own(Bson::Int32(number)) => bytes.append(key, *number),
-            Self::Kept(kept) => bytes.append(key, &*kept.bytes),
-            other => bytes.append(key, other.raw()?),
-        }
-        Ok(())
-    }
-
-    fn raw(&self) -> Result<RawBson, Refusal> {
-        Ok(match self {
-            Self::Own(value) => raw(value)?,
-            Self::Made(value) => raw(value)?,
-            Self::OwnDocument(document) => RawBson::Document(encode(document)?),
-            Self::Kept(kept) => RawBson::Document(kept.bytes.clone()),
-            Self::Document(_) => RawBson::Document(self.encode()?),
-            Self::Array(items) => {
-                let mut array = RawArrayBuf::new();
-                for item in items {
-                    array.push(item.raw()?);
-                }
-                RawBson::Array(array)
-            }
-        })
     }
 
     /// The tree as one value.
@@ -145,20 +114,6 @@ impl From<i64> for Tree<'_> {
 impl From<Document> for Tree<'_> {
     fn from(document: Document) -> Self {
         Self::Made(Bson::Document(document))
-    }
-}
-
-pub(super) fn encode(document: &Document) -> Result<RawDocumentBuf, Refusal> {
-    RawDocumentBuf::try_from(document).map_err(|_| mismatch())
-}
-
-fn raw(value: &Bson) -> Result<RawBson, Refusal> {
-    match value {
-        Bson::Document(document) => encode(document).map(RawBson::Document),
-        Bson::Array(items) => {
-            RawArrayBuf::try_from(items).map(RawBson::Array).map_err(|_| mismatch())
-        }
-        value => RawBson::try_from(value.clone()).map_err(|_| mismatch()),
     }
 }
 

@@ -7,7 +7,7 @@
 
 mod columns;
 
-use bson::raw::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::raw::{CStr, RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, Document};
 
 use super::emit;
@@ -136,42 +136,44 @@ type Stages<'c> = Vec<(&'c str, RawBsonRef<'c>)>;
 
 impl<'a> Verifier<'a> {
     fn command(&self, command: &RawDocument) -> Verified<()> {
-        unique(command)?;
-        let mut fields = command.iter();
-        let (kind, name) = fields.next()?.ok()?;
-        let kind = kind.as_str();
+        let fields: Vec<(&str, RawBsonRef<'_>)> = command
+            .iter()
+            .map(|field| field.ok().map(|(key, value)| (key.as_str(), value)))
+            .collect::<Option<_>>()?;
+        unique(fields.iter().map(|(key, _)| *key).collect())?;
+        let field = |wanted: &str| fields.iter().find(|(key, _)| *key == wanted).map(|(_, it)| *it);
+        let ((kind, name), others) = fields.split_first()?;
         let source = self.source_of(name.as_str()?)?;
         let relation = &source.relation;
-        let (_, allowed) = FIELDS.iter().find(|(name, _)| *name == kind)?;
-        for field in fields {
-            let (field, value) = field.ok()?;
-            allowed.contains(&field.as_str()).then_some(())?;
-            match field.as_str() {
-                "collation" => is(value, &Bson::Document(simple()))?,
-                "pipeline" | "projection" | "sort" => {}
+        let (_, allowed) = FIELDS.iter().find(|(name, _)| name == kind)?;
+        for (key, value) in others {
+            allowed.contains(key).then_some(())?;
+            match *key {
+                "collation" => is(*value, &Bson::Document(simple()))?,
+                // Looked at below.
+                "pipeline" | "projection" | "sort" | "filter" | "query" => {}
                 // Nothing in the fields of a command reads a collection.
-                _ => inert(value)?,
+                _ => inert(*value)?,
             }
         }
-        (self.sources.strings == command.get("collation").ok()?.is_some()).then_some(())?;
-        match kind {
+        (self.sources.strings == field("collation").is_some()).then_some(())?;
+        match *kind {
             "find" => {
-                let projection = command.get_document("projection").ok()?;
                 // Beside the query's own condition there is no fence.
                 (!self.fence).then_some(())?;
-                chosen(projection, relation)?;
-                listed_paths(command.get("sort").ok()?, relation)?;
-                Self::filtered(command.get_document("filter").ok()?, source)
+                chosen(field("projection")?.as_document()?, relation)?;
+                listed_paths(field("sort"), relation)?;
+                Self::filtered(field("filter")?.as_document()?, source)
             }
-            "aggregate" => self.source(stages(command.get_array("pipeline").ok()?)?, source),
+            "aggregate" => self.source(stages(field("pipeline")?.as_array()?)?, source),
             "count" => {
                 (!self.fence).then_some(())?;
-                Self::filtered(command.get_document("query").ok()?, source)
+                Self::filtered(field("query")?.as_document()?, source)
             }
             _ => {
                 (!self.fence).then_some(())?;
-                listed(command.get_str("key").ok()?, relation)?;
-                Self::filtered(command.get_document("query").ok()?, source)
+                listed(field("key")?.as_str()?, relation)?;
+                Self::filtered(field("query")?.as_document()?, source)
             }
         }
     }
@@ -404,21 +406,28 @@ fn inert(value: RawBsonRef<'_>) -> Verified<()> {
 }
 
 fn inert_document(document: &RawDocument) -> Verified<()> {
-    unique(document)?;
-    document.iter().try_for_each(|field| {
-        let (key, value) = field.ok()?;
-        let key = key.as_str();
-        let reads = key.starts_with('$') && READERS.contains(&key);
-        (!reads && !key.starts_with("$_")).then_some(())?;
-        inert(value)
-    })
+    let mut fields = document.iter();
+    let Some(first) = fields.next() else { return Some(()) };
+    let first = inert_field(first.ok()?)?;
+    // Most documents of a query have one field.
+    let Some(second) = fields.next() else { return Some(()) };
+    let mut keys = vec![first, inert_field(second.ok()?)?];
+    for field in fields {
+        keys.push(inert_field(field.ok()?)?);
+    }
+    unique(keys)
 }
 
-fn unique(document: &RawDocument) -> Verified<()> {
-    let mut keys: Vec<&str> = document
-        .iter()
-        .map(|field| field.ok().map(|(key, _)| key.as_str()))
-        .collect::<Option<_>>()?;
+/// The name of a field that does nothing.
+fn inert_field<'d>((key, value): (&'d CStr, RawBsonRef<'d>)) -> Verified<&'d str> {
+    let key = key.as_str();
+    let reads = key.starts_with('$') && READERS.contains(&key);
+    (!reads && !key.starts_with("$_")).then_some(())?;
+    inert(value)?;
+    Some(key)
+}
+
+fn unique(mut keys: Vec<&str>) -> Verified<()> {
     let all = keys.len();
     keys.sort_unstable();
     keys.dedup();

@@ -3,6 +3,7 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
+use bson::document::Entry;
 use bson::oid::ObjectId;
 use bson::raw::CString;
 use bson::{Bson, Document, Regex};
@@ -24,12 +25,13 @@ impl<'t> Values<'t> {
         Self { words: words.into_iter().peekable(), form, depth: 0, max_depth }
     }
 
-    pub(super) fn take(&mut self, word: &Word<'t>) -> bool {
-        self.words.next_if_eq(word).is_some()
+    /// Whether the next word is this mark; consumes it where it is.
+    pub(super) fn take(&mut self, mark: char) -> bool {
+        self.words.next_if(|word| matches!(word, Word::Mark(own) if *own == mark)).is_some()
     }
 
-    pub(super) fn expect(&mut self, word: &Word<'t>, shown: &'static str) -> Result<(), Refusal> {
-        if self.take(word) { Ok(()) } else { Err(syntax(format!("{shown} is missing"))) }
+    pub(super) fn expect(&mut self, mark: char) -> Result<(), Refusal> {
+        if self.take(mark) { Ok(()) } else { Err(syntax(format!("`{mark}` is missing"))) }
     }
 
     /// The next word where it is a name.
@@ -61,14 +63,14 @@ impl<'t> Values<'t> {
 
     /// Values up to a closing parenthesis; the opening one is behind.
     pub(super) fn arguments(&mut self) -> Result<Vec<Bson>, Refusal> {
-        self.list(')', "`)`")
+        self.list(')')
     }
 
-    fn list(&mut self, close: char, shown: &'static str) -> Result<Vec<Bson>, Refusal> {
+    fn list(&mut self, close: char) -> Result<Vec<Bson>, Refusal> {
         let mut items = Vec::new();
-        while !self.take(&Word::Close(close)) {
+        while !self.take(close) {
             items.push(self.value()?);
-            if !self.separated(close, shown)? {
+            if !self.separated(close)? {
                 break;
             }
         }
@@ -76,24 +78,24 @@ impl<'t> Values<'t> {
     }
 
     /// Whether a further item may follow; consumes the closing bracket where none does.
-    fn separated(&mut self, close: char, shown: &'static str) -> Result<bool, Refusal> {
-        if self.take(&Word::Comma) {
-            if self.form == Form::Json && self.words.peek() == Some(&Word::Close(close)) {
+    fn separated(&mut self, close: char) -> Result<bool, Refusal> {
+        if self.take(',') {
+            if self.form == Form::Json && self.words.peek() == Some(&Word::Mark(close)) {
                 return Err(syntax("a comma has nothing after it"));
             }
             return Ok(true);
         }
-        self.expect(&Word::Close(close), shown)?;
+        self.expect(close)?;
         Ok(false)
     }
 
     pub(super) fn value(&mut self) -> Result<Bson, Refusal> {
         match self.words.next() {
-            Some(Word::Open('{')) => self.deeper(Self::document),
-            Some(Word::Open('[')) => self.deeper(|values| values.list(']', "`]`").map(Bson::Array)),
+            Some(Word::Mark('{')) => self.deeper(Self::document),
+            Some(Word::Mark('[')) => self.deeper(|values| values.list(']').map(Bson::Array)),
             Some(Word::Text(text)) => Ok(Bson::String(text.into_owned())),
             Some(Word::Number(digits)) => number(digits, false),
-            Some(Word::Minus) => match self.words.next() {
+            Some(Word::Mark('-')) => match self.words.next() {
                 Some(Word::Number(digits)) => number(digits, true),
                 Some(_) | None => Err(syntax("`-` has no number after it")),
             },
@@ -110,14 +112,14 @@ impl<'t> Values<'t> {
                 }
                 name => self.constructor(name),
             },
-            Some(Word::Regex { pattern, options }) => regex(&pattern, options),
+            Some(Word::Regex(found)) => regex(&found.pattern, found.options),
             Some(_) => Err(syntax("a value is missing")),
             None => Err(syntax("the query ends where a value is expected")),
         }
     }
 
     fn constructor(&mut self, name: &str) -> Result<Bson, Refusal> {
-        if !self.take(&Word::Open('(')) {
+        if !self.take('(') {
             return Err(syntax(format!("`{name}` is a variable, and values must be literals")));
         }
         let args = self.deeper(Self::arguments)?;
@@ -140,7 +142,7 @@ impl<'t> Values<'t> {
 
     fn document(&mut self) -> Result<Bson, Refusal> {
         let mut document = Document::new();
-        while !self.take(&Word::Close('}')) {
+        while !self.take('}') {
             let key = match self.words.next() {
                 Some(Word::Text(key)) => key.into_owned(),
                 Some(Word::Name(key)) if self.form == Form::Shell => key.to_owned(),
@@ -149,18 +151,20 @@ impl<'t> Values<'t> {
             if key.is_empty() || key.contains('\0') || key == "__proto__" {
                 return Err(syntax("a key is empty or cannot be a name"));
             }
-            self.expect(&Word::Colon, "`:`")?;
+            self.expect(':')?;
             let value = self.value()?;
             // INVARIANT (isolation): MongoDB joins two conditions of one name, its drivers drop the first.
-            if document.contains_key(&key) {
-                return Err(Refusal::new(
-                    RefusalCode::Syntax,
-                    format!("the key `{key}` is given twice in one document"),
-                    "write each key once; join conditions on one field by `$and`",
-                ));
-            }
-            document.insert(key, value);
-            if !self.separated('}', "`}`")? {
+            match document.entry(key) {
+                Entry::Occupied(first) => {
+                    return Err(Refusal::new(
+                        RefusalCode::Syntax,
+                        format!("the key `{}` is given twice in one document", first.key()),
+                        "write each key once; join conditions on one field by `$and`",
+                    ));
+                }
+                vacant => vacant.or_insert(value),
+            };
+            if !self.separated('}')? {
                 break;
             }
         }

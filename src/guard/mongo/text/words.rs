@@ -9,29 +9,30 @@ use crate::guard::Refusal;
 /// A word.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Word<'t> {
-    Open(char),
-    Close(char),
-    Comma,
-    Colon,
-    Dot,
-    Minus,
-    Semicolon,
+    /// A bracket, or one of `,`, `:`, `.`, `-` and `;`.
+    Mark(char),
     /// An identifier, with `$` and `_`.
     Name(&'t str),
     /// A string without its quotes and escapes.
     Text(Cow<'t, str>),
     /// A number of JSON without its sign.
     Number(&'t str),
-    Regex {
-        pattern: String,
-        options: &'t str,
-    },
+    /// A regular expression. In a box, since it is rare and would make every word larger.
+    Regex(Box<Pattern<'t>>),
+}
+
+/// A regular expression without its slashes.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Pattern<'t> {
+    pub(super) pattern: String,
+    pub(super) options: &'t str,
 }
 
 /// Cuts a text into words.
 pub(super) fn words(text: &str, form: Form, max: usize) -> Result<Vec<Word<'_>>, Refusal> {
     let mut reader = Reader { chars: text.chars(), form };
-    let mut words = Vec::new();
+    // A word and what follows it are four bytes or more, as a rule.
+    let mut words = Vec::with_capacity(max.min(text.len() / 4));
     while let Some(word) = reader.word()? {
         if words.len() == max {
             return Err(too_large(format!("the query has more than {max} words")));
@@ -53,22 +54,15 @@ impl<'t> Reader<'t> {
             let Some(c) = self.chars.next() else { return Ok(None) };
             let word = match c {
                 ' ' | '\t' | '\n' | '\r' => continue,
-                '{' | '[' => Word::Open(c),
-                '}' | ']' => Word::Close(c),
-                ',' => Word::Comma,
-                ':' => Word::Colon,
-                '-' => Word::Minus,
+                '{' | '[' | '}' | ']' | ',' | ':' | '-' => Word::Mark(c),
                 '"' => Word::Text(self.string('"')?),
                 '0'..='9' => Word::Number(self.number(start, c)?),
                 c if c.is_ascii_alphabetic() || c == '_' || c == '$' => {
-                    self.run(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
+                    self.run(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$');
                     Word::Name(self.since(start))
                 }
                 _ if self.form == Form::Json => return Err(unexpected(c)),
-                '(' => Word::Open(c),
-                ')' => Word::Close(c),
-                '.' => Word::Dot,
-                ';' => Word::Semicolon,
+                '(' | ')' | '.' | ';' => Word::Mark(c),
                 '\'' => Word::Text(self.string('\'')?),
                 '/' => match self.slash()? {
                     Some(word) => word,
@@ -93,10 +87,10 @@ impl<'t> Reader<'t> {
         next
     }
 
-    /// The characters from here on that are wanted, which may be none.
-    fn run(&mut self, wanted: impl Fn(char) -> bool) -> &'t str {
+    /// The characters from here on whose bytes are wanted, which may be none: of those beyond ASCII all bytes or none.
+    fn run(&mut self, wanted: impl Fn(u8) -> bool) -> &'t str {
         let rest = self.chars.as_str();
-        let end = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
+        let end = rest.bytes().position(|byte| !wanted(byte)).unwrap_or(rest.len());
         let (run, rest) = rest.split_at_checked(end).unwrap_or((rest, ""));
         self.chars = rest.chars();
         run
@@ -109,7 +103,7 @@ impl<'t> Reader<'t> {
 
     /// The grammar of JSON's numbers, which JavaScript reads alike.
     fn number(&mut self, start: &'t str, first: char) -> Result<&'t str, Refusal> {
-        let digits = |reader: &mut Self| reader.run(|c| c.is_ascii_digit()).len();
+        let digits = |reader: &mut Self| reader.run(|byte| byte.is_ascii_digit()).len();
         if digits(self) > 0 && first == '0' {
             return Err(syntax("a number begins with 0"));
         }
@@ -129,7 +123,8 @@ impl<'t> Reader<'t> {
     }
 
     fn string(&mut self, quote: char) -> Result<Cow<'t, str>, Refusal> {
-        let plain = |c: char| c != quote && c != '\\' && !c.is_ascii_control();
+        let quoting = u8::try_from(quote).unwrap_or_default();
+        let plain = |byte: u8| byte != quoting && byte != b'\\' && !byte.is_ascii_control();
         let run = self.run(plain);
         if self.next_if(|c| c == quote).is_some() {
             return Ok(Cow::Borrowed(run));
@@ -194,7 +189,7 @@ impl<'t> Reader<'t> {
     fn slash(&mut self) -> Result<Option<Word<'t>>, Refusal> {
         if self.next_if(|c| c == '/').is_some() {
             // JavaScript ends a line at these too.
-            self.run(|c| !['\n', '\r', '\u{2028}', '\u{2029}'].contains(&c));
+            while self.next_if(|c| !['\n', '\r', '\u{2028}', '\u{2029}'].contains(&c)).is_some() {}
             return Ok(None);
         }
         if self.next_if(|c| c == '*').is_some() {
@@ -227,8 +222,8 @@ impl<'t> Reader<'t> {
                 }
             }
         }
-        let options = self.run(|c| c.is_ascii_alphabetic());
-        Ok(Some(Word::Regex { pattern, options }))
+        let options = self.run(|byte| byte.is_ascii_alphabetic());
+        Ok(Some(Word::Regex(Box::new(Pattern { pattern, options }))))
     }
 }
 
