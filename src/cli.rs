@@ -4,6 +4,10 @@ mod ask;
 mod batch;
 mod check;
 mod demo;
+#[cfg(feature = "prove")]
+mod diff;
+#[cfg(feature = "prove")]
+mod example;
 mod functions;
 mod guard;
 mod keys;
@@ -15,6 +19,8 @@ mod query;
 mod rls;
 mod role;
 mod serve;
+#[cfg(feature = "prove")]
+mod side;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -83,6 +89,12 @@ enum Command {
     /// proved.
     #[cfg(feature = "prove")]
     Prove(prove::ProveArgs),
+    /// Proves, with a solver, that new policies grant nothing that old ones did not, or prints what they newly grant and deny.
+    ///
+    /// Exit codes: 0 where nothing newly granted was found, 1 where something was, and with `--require` 4 where it was not
+    /// proved that there is nothing.
+    #[cfg(feature = "prove")]
+    Diff(diff::DiffArgs),
     /// Runs the tests that live with the policies; needs no live database.
     Test(test::TestArgs),
     /// Prints the policies as row-level security of the database itself, to review; needs no live database.
@@ -174,6 +186,8 @@ async fn dispatch(cli: Cli) -> Result<(), Failed> {
         Command::Check(args) => check::run(&policies, args).await,
         #[cfg(feature = "prove")]
         Command::Prove(args) => prove::run(&policies, args),
+        #[cfg(feature = "prove")]
+        Command::Diff(args) => diff::run(&policies, &args),
         Command::Test(args) => test::run(&policies, &args),
         Command::Rls { database } => rls::run(&policies, &database),
         Command::Functions(args) => functions::run(&policies, args),
@@ -199,7 +213,7 @@ impl Command {
             | Self::Guard(_)
             | Self::Query(_) => false,
             #[cfg(feature = "prove")]
-            Self::Prove(_) => false,
+            Self::Prove(_) | Self::Diff(_) => false,
         }
     }
 
@@ -208,6 +222,8 @@ impl Command {
             Self::Check(args) => args.format,
             #[cfg(feature = "prove")]
             Self::Prove(args) => args.format,
+            #[cfg(feature = "prove")]
+            Self::Diff(args) => args.format,
             Self::Test(args) => args.format,
             Self::Functions(args) => args.format,
             Self::Ask(args) => args.caller.format,

@@ -217,6 +217,28 @@ impl Database {
         (&self.schema, policies)
     }
 
+    /// The schema under these settings of another catalog.
+    #[cfg(feature = "prove")]
+    pub(crate) fn schema_of(&self, catalog: &Catalog) -> Result<Schema, String> {
+        schema::derive(&self.settings, catalog).map_err(|reasons| {
+            reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        })
+    }
+
+    /// The paths that policies on a relation read or ask for, from the row on.
+    #[cfg(feature = "prove")]
+    pub(crate) fn paths_on(&self, relation: &Relation) -> BTreeSet<Vec<String>> {
+        let (_, policies) = self.rules_on(relation);
+        let policies = policies.into_iter().filter_map(|policy| policy.to_pst().ok());
+        on_a_big_stack(|| policies.flat_map(|policy| check::paths_of(policy.body())).collect())
+    }
+
+    /// The columns that some policy asks for in `context.columns`.
+    #[cfg(feature = "prove")]
+    pub(crate) fn columns_asked(&self) -> &BTreeSet<ColumnName> {
+        &self.rules.columns
+    }
+
     /// The columns of a relation that filters may read, whoever asks: its own filter, and those of relations whose rules
     /// follow a key to it.
     pub fn columns_read(&self, relation: &Relation) -> BTreeSet<ColumnName> {

@@ -5,14 +5,16 @@
 //! that they were validated against; the solver is cvc5, a program of its own. What it finds is shown only after the
 //! ordinary evaluator has said the same (`Database::verdict`).
 
+mod diff;
 mod encode;
 mod example;
+mod merge;
 mod solver;
 
 use std::io;
 use std::time::Duration;
 
-use cedar_policy::Policy;
+use cedar_policy::{Policy, Schema};
 use cedar_policy_symcc::{
     CompiledPolicy, CompiledPolicySet, WellFormedAsserts, err, implies_asserts,
     never_errors_asserts,
@@ -21,6 +23,7 @@ use cedar_policy_symcc::{
 use crate::catalog::{Relation, RelationName};
 use crate::policy::Database;
 use crate::policy::tenancy::{Owner, Tenancy};
+pub use diff::{Difference, diff};
 pub use example::Example;
 pub use solver::NotProved;
 use solver::Solver;
@@ -69,7 +72,7 @@ const STACK_BYTES: usize = 1024 * 1024 * 1024;
 ///
 /// There is no thread to be had, or it ended early.
 pub fn prove(databases: &[&Database], limit: Duration) -> io::Result<Vec<Vec<Finding>>> {
-    let work = || {
+    deep(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut solver = Solver::new(limit);
         let mut all = Vec::new();
@@ -82,7 +85,11 @@ pub fn prove(databases: &[&Database], limit: Duration) -> io::Result<Vec<Vec<Fin
             all.push(findings);
         }
         Ok(all)
-    };
+    })
+}
+
+/// The work on a thread of its own, whose stack is deep enough.
+fn deep<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
         let thread = thread.spawn_scoped(scope, work)?;
@@ -90,18 +97,21 @@ pub fn prove(databases: &[&Database], limit: Duration) -> io::Result<Vec<Vec<Fin
     })
 }
 
+/// One relation of one database, as it is put to the solver.
 struct Proof<'a> {
     database: &'a Database,
     relation: &'a Relation,
+    schema: &'a Schema,
     tenancy: Tenancy,
-    policies: Vec<&'a Policy>,
+    policies: Vec<Policy>,
 }
 
 impl<'a> Proof<'a> {
     fn new(database: &'a Database, relation: &'a Relation) -> Self {
         let tenancy = Tenancy::of(&database.settings, &database.catalog, relation);
-        let (_, policies) = database.rules_on(relation);
-        Self { database, relation, tenancy, policies }
+        let (schema, policies) = database.rules_on(relation);
+        let policies = policies.into_iter().cloned().collect();
+        Self { database, relation, schema, tenancy, policies }
     }
 
     async fn claims(&self, solver: &mut Solver) -> Vec<Finding> {
@@ -111,7 +121,7 @@ impl<'a> Proof<'a> {
         for policy in &self.policies {
             let answer = self.never_fails(policy, solver).await;
             if !matches!(answer, Answer::Proved) {
-                failing.push(*policy);
+                failing.push(policy);
             }
             findings.push(self.finding(Claim::NeverFails(policy.id().to_string()), answer));
         }
@@ -131,10 +141,9 @@ impl<'a> Proof<'a> {
     }
 
     async fn never_fails(&self, policy: &Policy, solver: &mut Solver) -> Answer {
-        let (schema, _) = self.database.rules_on(self.relation);
         let compiled = encode::environment(self.relation)
             .map_err(NotProved::Unsupported)
-            .and_then(|env| Ok(CompiledPolicy::compile(policy, &env, schema)?));
+            .and_then(|env| Ok(CompiledPolicy::compile(policy, &env, self.schema)?));
         match compiled {
             Ok(compiled) => {
                 let id = policy.id().to_string();
@@ -190,9 +199,8 @@ impl<'a> Proof<'a> {
         &self,
         set: Result<cedar_policy::PolicySet, String>,
     ) -> Result<CompiledPolicySet, NotProved> {
-        let (schema, _) = self.database.rules_on(self.relation);
         let env = encode::environment(self.relation).map_err(NotProved::Unsupported)?;
-        Ok(CompiledPolicySet::compile(&set.map_err(NotProved::Unsupported)?, &env, schema)?)
+        Ok(CompiledPolicySet::compile(&set.map_err(NotProved::Unsupported)?, &env, self.schema)?)
     }
 
     /// Puts a claim to the solver; `refutes` says whether a caller and a row really are against it.

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
 
+use super::example::{self, ExampleEntry};
 use super::output::{self, Failed};
 use super::{Format, check, load};
 use crate::identity::DatabaseId;
 use crate::policy::Database;
-use crate::predicate::Value;
 use crate::prove::{self, Answer, Claim, Example, Finding};
 
 #[derive(Args)]
@@ -149,41 +148,15 @@ fn as_text(proved: &[Proved<'_>]) -> String {
 }
 
 fn shown(example: &Example) -> String {
-    let tenant = example.principal.tenant.as_ref().map(|tenant| format!("tenant {tenant}"));
-    let scope = example.principal.scope.as_ref().map(|scope| format!("scope {}", scope.as_str()));
-    let caller: Vec<String> = tenant.into_iter().chain(scope).collect();
-    let caller = if caller.is_empty() { "anybody".to_owned() } else { caller.join(", ") };
-    let row: Vec<String> =
-        cells(example).into_iter().map(|(column, value)| format!("{column} = {value}")).collect();
     let verdict = example.verdict.clone().unwrap_or_default();
-    let by = |word: &str, ids: &[String]| {
-        if ids.is_empty() { String::new() } else { format!("    {word}: {}\n", ids.join(", ")) }
-    };
     let read = if verdict.allowed { "may read" } else { "may not read" };
     format!(
-        "    caller: {caller}\n    {read} row `{}`: {}\n{}{}",
-        example.key,
-        row.join(", "),
-        by("decided by", &verdict.deciding),
-        by("failed", &verdict.failed),
+        "    caller: {}\n    {read} {}\n{}{}",
+        example::caller(example),
+        example::row(example),
+        example::by("decided by", &verdict.deciding),
+        example::by("failed", &verdict.failed),
     )
-}
-
-fn cells(example: &Example) -> Map<String, Json> {
-    let json = |value: &Value| match value {
-        Value::Long(value) => Json::from(*value),
-        Value::String(value) => Json::from(value.as_str()),
-        Value::Bool(value) => Json::from(*value),
-        Value::Datetime(milliseconds) => Json::from(format!("{milliseconds} ms")),
-    };
-    let row = &example.row;
-    let cells = row.keys().map(|column| {
-        let value = row.get(column).map(json).or_else(|| {
-            row.set(column).map(|elements| elements.iter().map(json).collect::<Vec<Json>>().into())
-        });
-        (column.to_string(), value.unwrap_or_default())
-    });
-    cells.collect()
 }
 
 /// `--format json`: one document, always every key.
@@ -208,17 +181,6 @@ struct FindingEntry {
     reason: Option<String>,
     example: Option<ExampleEntry>,
     hint: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct ExampleEntry {
-    tenant: Option<String>,
-    scope: Option<String>,
-    key: String,
-    row: Map<String, Json>,
-    allowed: bool,
-    deciding: Vec<String>,
-    failed: Vec<String>,
 }
 
 impl<'a> From<&'a [Proved<'a>]> for Document<'a> {
@@ -246,20 +208,5 @@ impl From<&Finding> for FindingEntry {
         };
         let relation = finding.relation.to_string();
         Self { relation, claim, policy, answer, reason, example, hint: hint(finding) }
-    }
-}
-
-impl From<&Example> for ExampleEntry {
-    fn from(example: &Example) -> Self {
-        let verdict = example.verdict.clone().unwrap_or_default();
-        Self {
-            tenant: example.principal.tenant.as_ref().map(ToString::to_string),
-            scope: example.principal.scope.as_ref().map(|scope| scope.as_str().to_owned()),
-            key: example.key.clone(),
-            row: cells(example),
-            allowed: verdict.allowed,
-            deciding: verdict.deciding,
-            failed: verdict.failed,
-        }
     }
 }

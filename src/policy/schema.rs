@@ -170,7 +170,7 @@ pub(super) fn attribute(column: &ColumnName) -> String {
 }
 
 /// A column's name after `has`; on MongoDB a path, `document.field`.
-pub(super) fn present(settings: &Settings, column: &ColumnName) -> String {
+pub(crate) fn present(settings: &Settings, column: &ColumnName) -> String {
     if is_path(settings, column) { column.to_string() } else { attribute(column) }
 }
 
@@ -179,7 +179,7 @@ fn is_path(settings: &Settings, column: &ColumnName) -> bool {
 }
 
 /// A column of the resource in an expression: `resource.name`, or `resource["odd name"]`.
-pub(super) fn access(settings: &Settings, column: &ColumnName) -> String {
+pub(crate) fn access(settings: &Settings, column: &ColumnName) -> String {
     if is_identifier(column.as_str()) || is_path(settings, column) {
         format!("resource.{column}")
     } else {
@@ -198,7 +198,7 @@ fn is_identifier(text: &str) -> bool {
 }
 
 /// A string literal of Cedar, whose escapes are those of Rust.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut literal = String::from("\"");
     for c in text.chars() {
         match c {

@@ -30,13 +30,14 @@ pub(super) fn callers(settings: &Settings) -> String {
     format!("({tenant}) && (if principal has scope then principal.scope != \"\" else true)")
 }
 
-/// One policy over every caller and row, under a name that no `@id` is.
+/// The same as a set.
 pub(super) fn condition(effect: &str, when: &str, condition: &str) -> Result<PolicySet, String> {
     let policy = ours(effect, when, condition)?;
     PolicySet::from_policies([policy]).map_err(|error| error.to_string())
 }
 
-fn ours(effect: &str, when: &str, condition: &str) -> Result<Policy, String> {
+/// One policy, under a name that no `@id` is.
+pub(super) fn ours(effect: &str, when: &str, condition: &str) -> Result<Policy, String> {
     let text = format!("{effect} (principal, action, resource) {when} {{ {condition} }};");
     Policy::parse(Some(PolicyId::new("\nours")), text).map_err(|error| error.to_string())
 }
@@ -47,7 +48,7 @@ fn ours(effect: &str, when: &str, condition: &str) -> Result<Policy, String> {
 /// where one fails the permit fails with it, and permits nothing.
 // INVARIANT (a forbid that errors denies): the proof is about what this program does, not about Cedar.
 pub(super) fn strict(
-    policies: &[&Policy],
+    policies: &[Policy],
     failing: &[&Policy],
     settings: &Settings,
 ) -> Result<PolicySet, String> {
@@ -57,7 +58,7 @@ pub(super) fn strict(
     for policy in policies {
         all.push(match policy.effect() {
             Effect::Permit if !forbids.is_empty() => unless(policy, &forbids)?,
-            Effect::Permit | Effect::Forbid => (*policy).clone(),
+            Effect::Permit | Effect::Forbid => policy.clone(),
         });
     }
     PolicySet::from_policies(all).map_err(|error| error.to_string())

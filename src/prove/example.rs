@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use cedar_policy::{Entity, EntityUid, EvalResult};
 use cedar_policy_symcc::Env;
 
-use crate::catalog::{CedarType, Column, ColumnName, ColumnType, Relation};
+use crate::catalog::{CedarType, Column, ColumnName, ColumnType, Relation, RelationName};
 use crate::identity::{Principal, ScopeId, TenantId, TenantIdType};
 use crate::policy::{Database, Verdict};
 use crate::predicate::{Parent, Row, Value};
@@ -22,6 +22,8 @@ pub struct Example {
     pub key: String,
     /// The row, as far as policies can read it.
     pub row: Row,
+    /// The columns that the query touches.
+    pub touched: Vec<ColumnName>,
     /// `None` until the evaluator was asked, and for what it cannot be asked.
     pub verdict: Option<Verdict>,
 }
@@ -40,6 +42,18 @@ impl Example {
     /// Whether the row may be read.
     pub fn is_allowed(&self) -> bool {
         self.verdict.as_ref().is_some_and(|verdict| verdict.allowed)
+    }
+
+    /// What a database says of the caller and the row, of which it knows the columns that it lists. `None` where it cannot
+    /// be asked: it has no such rows, or no such columns as are touched.
+    pub fn verdict_of(&self, database: &Database, relation: &RelationName) -> Option<Verdict> {
+        let listed = database.catalog.relation(relation)?;
+        if self.touched.iter().any(|column| listed.column(column).is_none()) {
+            return None;
+        }
+        let unknown = self.row.keys().filter(|column| listed.column(column).is_none());
+        let row = unknown.fold(self.row.clone(), |row, column| without(&row, column));
+        database.verdict(&self.principal, relation, &self.key, &row, &self.touched)
     }
 
     /// What the solver found, if the evaluator agrees.
@@ -75,6 +89,7 @@ impl Example {
 /// One thing to make simpler.
 enum Step {
     NoScope,
+    Untouched(ColumnName),
     Empty(ColumnName),
     Rename(Value, Value),
     Set(ColumnName, Value),
@@ -83,8 +98,9 @@ enum Step {
 type Simpler = fn(&Draft, &Database, &Relation) -> Vec<Step>;
 
 /// What is tried, in this order.
-const SIMPLER: [Simpler; 4] = [
+const SIMPLER: [Simpler; 5] = [
     |draft, _, _| draft.scope.iter().map(|_| Step::NoScope).collect(),
+    |draft, _, _| draft.touched.iter().cloned().map(Step::Untouched).collect(),
     |_, _, relation| {
         let optional = relation.columns.iter().filter(|column| column.nullable);
         optional.map(|column| Step::Empty(column.name.clone())).collect()
@@ -101,6 +117,7 @@ impl Step {
         let mut changed = draft.clone();
         match self {
             Self::NoScope => changed.scope = None,
+            Self::Untouched(column) => changed.touched.retain(|other| *other != column),
             Self::Empty(column) => changed.row = without(&draft.row, &column),
             Self::Rename(from, to) => changed.rename(&from, &to),
             Self::Set(column, value) => changed.row.insert(column, value),
@@ -144,7 +161,8 @@ impl Draft {
             Value::String(column) => Some(ColumnName::new(column)),
             Value::Long(_) | Value::Bool(_) | Value::Datetime(_) => None,
         });
-        let touched = touched.collect();
+        // What is no column of the relation cannot be touched in it.
+        let touched = touched.filter(|column| relation.column(column).is_some()).collect();
         let key = resource.id().unescaped().to_owned();
         Some(Self { tenant: attribute("tenant"), scope, touched, key, row })
     }
@@ -169,10 +187,10 @@ impl Draft {
             return None;
         }
         let principal = Principal { tenant, scope };
-        let verdict =
-            database.verdict(&principal, &relation.name, &self.key, &self.row, &self.touched);
-        let (key, row) = (self.key.clone(), self.row.clone());
-        Some(Example { principal, key, row, verdict })
+        let (key, row, touched) = (self.key.clone(), self.row.clone(), self.touched.clone());
+        let asked = Example { principal, key, row, touched, verdict: None };
+        let verdict = asked.verdict_of(database, &relation.name);
+        Some(Example { verdict, ..asked })
     }
 
     /// A UUID has one spelling and a day begins at midnight, which Cedar does not know.

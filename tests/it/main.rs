@@ -16,6 +16,8 @@ mod columns;
 mod commute;
 mod cli;
 mod demo;
+#[cfg(feature = "prove")]
+mod diff;
 mod lists;
 mod emission;
 mod engine;

@@ -11,7 +11,7 @@ use crate::cli::run;
 use crate::world;
 
 /// Whether there is a solver; a run without says what it leaves out.
-fn has_solver() -> bool {
+pub(crate) fn has_solver() -> bool {
     let program = std::env::var_os("CVC5").unwrap_or_else(|| "cvc5".into());
     let found = std::process::Command::new(program).arg("--version").output().is_ok();
     if !found {

@@ -1,0 +1,160 @@
+//! What one set of policies grants that another did not, over every caller and row.
+//!
+//! Both sides are put to the solver over the same callers and rows (`merge`). Where the sides do not mean the same ones,
+//! nothing is proved: an answer about other rows or other callers would be no answer.
+
+use std::io;
+use std::time::Duration;
+
+use cedar_policy_symcc::{CompiledPolicySet, implies_asserts};
+
+use super::merge::Merged;
+use super::solver::Solver;
+use super::{Answer, Example, NotProved, Proof, encode};
+use crate::catalog::RelationName;
+use crate::policy::Database;
+
+/// What became of one relation.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    /// Of which relation.
+    pub relation: RelationName,
+    /// Refuted by a caller and a row that only the new policies let it read.
+    pub granted: Answer,
+    /// Refuted by a caller and a row that only the old policies let it read.
+    pub denied: Answer,
+}
+
+/// Relation by relation, whether `new` grants or denies what `old` did not; the solver has `limit` for each question. A
+/// database that is not there grants nothing.
+///
+/// # Errors
+///
+/// There is no thread to be had, or it ended early.
+pub fn diff(
+    old: Option<&Database>,
+    new: Option<&Database>,
+    limit: Duration,
+) -> io::Result<Vec<Difference>> {
+    super::deep(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut solver = Solver::new(limit);
+        let (Some(one), Some(other)) = (old.or(new), new.or(old)) else { return Ok(Vec::new()) };
+        let merged = match incomparable(one, other) {
+            Some(reason) => Err(reason.to_owned()),
+            None => Merged::of(one, other),
+        };
+        let merged = match merged {
+            Ok(merged) => merged,
+            Err(reason) => {
+                let relations = one.catalog.relations.iter().chain(&other.catalog.relations);
+                let mut names: Vec<_> = relations.map(|relation| relation.name.clone()).collect();
+                names.sort();
+                names.dedup();
+                let open = |name| Difference::open(name, &NotProved::Unsupported(reason.clone()));
+                return Ok(names.into_iter().map(open).collect());
+            }
+        };
+        let mut all = Vec::new();
+        for relation in merged.relations() {
+            let sides = merged
+                .side(old, relation)
+                .and_then(|before| Ok((before, merged.side(new, relation)?)));
+            let difference = match sides {
+                Ok((before, after)) => runtime.block_on(compare(before, after, &mut solver)),
+                Err(reason) => Err(NotProved::Unsupported(reason)),
+            };
+            let name = relation.name.clone();
+            all.push(match difference {
+                Ok((granted, denied)) => Difference { relation: name, granted, denied },
+                Err(reason) => Difference::open(name, &reason),
+            });
+        }
+        Ok(all)
+    })
+}
+
+/// Why the two sides do not speak of the same callers, or of rows in the same way, where they do not.
+fn incomparable(old: &Database, new: &Database) -> Option<&'static str> {
+    let (old, new) = (&old.settings, &new.settings);
+    if old.tenant_id_type != new.tenant_id_type {
+        return Some("`tenant_id_type` differs");
+    }
+    if old.engine != new.engine {
+        return Some("`engine` differs");
+    }
+    // What is not named here counts, so that a setting of tomorrow does too.
+    let mut settings = old.clone();
+    settings.url.clone_from(&new.url);
+    settings.limits.clone_from(&new.limits);
+    settings.functions.clone_from(&new.functions);
+    settings.tenant_filter_column.clone_from(&new.tenant_filter_column);
+    settings.scope_filter_column.clone_from(&new.scope_filter_column);
+    settings.shared_relations.clone_from(&new.shared_relations);
+    settings.unscoped_relations.clone_from(&new.unscoped_relations);
+    settings.tenant_columns.clone_from(&new.tenant_columns);
+    (settings != *new).then_some("the settings that say who is a caller differ")
+}
+
+impl Difference {
+    fn open(relation: RelationName, reason: &NotProved) -> Self {
+        let open = || Answer::NotProved(reason.clone());
+        Self { relation, granted: open(), denied: open() }
+    }
+}
+
+/// One side, and what its policies allow as a formula.
+struct Side<'a> {
+    proof: Proof<'a>,
+    allowed: CompiledPolicySet,
+}
+
+impl<'a> Side<'a> {
+    async fn of(proof: Option<Proof<'a>>, solver: &mut Solver) -> Result<Option<Self>, NotProved> {
+        let Some(proof) = proof else { return Ok(None) };
+        let mut failing = Vec::new();
+        for policy in &proof.policies {
+            if !matches!(proof.never_fails(policy, solver).await, Answer::Proved) {
+                failing.push(policy);
+            }
+        }
+        let allowed = proof.compiled(&failing)?;
+        Ok(Some(Self { proof, allowed }))
+    }
+
+    /// Whether this side lets a caller read a row that the other does not.
+    async fn beyond(&self, other: Option<&Side<'_>>, solver: &mut Solver) -> Answer {
+        let Self { proof, allowed } = self;
+        let nothing = proof.compile(encode::condition("permit", "when", "false"));
+        let others = match (other, &nothing) {
+            (Some(other), _) => &other.allowed,
+            (None, Ok(nothing)) => nothing,
+            (None, Err(reason)) => return Answer::NotProved(reason.clone()),
+        };
+        let refutes = |example: &Example| {
+            let theirs = other.and_then(|other| {
+                example.verdict_of(other.proof.database, &other.proof.relation.name)
+            });
+            example.is_allowed() && theirs.is_none_or(|verdict| !verdict.allowed)
+        };
+        proof.ask(&implies_asserts(allowed, others), solver, refutes).await
+    }
+}
+
+async fn compare(
+    before: Option<Proof<'_>>,
+    after: Option<Proof<'_>>,
+    solver: &mut Solver,
+) -> Result<(Answer, Answer), NotProved> {
+    let before = Side::of(before, solver).await?;
+    let after = Side::of(after, solver).await?;
+    let granted = match &after {
+        Some(after) => after.beyond(before.as_ref(), solver).await,
+        None => Answer::Proved,
+    };
+    let denied = match &before {
+        Some(before) => before.beyond(after.as_ref(), solver).await,
+        None => Answer::Proved,
+    };
+    Ok((granted, denied))
+}
