@@ -95,7 +95,7 @@ enum Command {
     /// proved that there is nothing.
     #[cfg(feature = "prove")]
     Diff(diff::DiffArgs),
-    /// Runs the tests that live with the policies; needs no live database.
+    /// Runs the tests that live with the policies; a live database only where a test asks for it.
     Test(test::TestArgs),
     /// Prints the policies as row-level security of the database itself, to review; needs no live database.
     Rls {
@@ -188,7 +188,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failed> {
         Command::Prove(args) => prove::run(&policies, args),
         #[cfg(feature = "prove")]
         Command::Diff(args) => diff::run(&policies, &args),
-        Command::Test(args) => test::run(&policies, &args),
+        Command::Test(args) => test::run(&policies, args).await,
         Command::Rls { database } => rls::run(&policies, &database),
         Command::Functions(args) => functions::run(&policies, args),
         Command::Keys(command) => keys::run(&store, command).await,

@@ -3,6 +3,7 @@
 //! Nothing outside this module and `store` holds a driver handle. Driver texts are logged here and go no further:
 //! they quote values.
 
+mod built;
 pub mod declared;
 mod demo;
 mod inspected;
@@ -16,11 +17,15 @@ mod sqlite;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use crate::catalog::{Catalog, Column, Relation};
 use crate::guard::mongo::MongoCommand;
 use crate::guard::sql::SelectSql;
 use crate::guard::{Guarded, GuardedQuery};
-use crate::policy::settings::{EngineKind, Settings};
+use crate::policy::settings::{EngineKind, Limits, Settings};
+pub use built::TableRows;
+use demo::Demo;
 pub use inspected::{Census, Introspected, Misfit, Power, Role};
 pub use mongodb::create_role;
 
@@ -184,6 +189,21 @@ impl Engine {
         }
     }
 
+    /// A SQLite database of its own, made of the relations of a catalog and these rows of them. It goes away with the
+    /// engine.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Failed`] for rows that the catalog's keys and NOT NULL columns do not allow.
+    pub async fn of_rows(
+        catalog: &Catalog,
+        rows: &[TableRows<'_>],
+        limits: Limits,
+    ) -> Result<Self, EngineError> {
+        let place = Place::Built(built::build(catalog, rows).await?);
+        Ok(Self::Sqlite(Box::new(sqlite::Sqlite::open(place, limits).await?)))
+    }
+
     /// Runs a guarded query within the limits of the settings. The catalog names the types of plain columns.
     // INVARIANT (isolation): the only ways to run a query take the guard's proof.
     pub async fn answer(
@@ -270,19 +290,22 @@ fn url(settings: &Settings) -> Result<Cow<'_, str>, EngineError> {
 enum Place {
     /// A file that must exist.
     File(PathBuf),
-    /// The demo database, built anew.
-    Demo,
+    /// An example database, built anew.
+    Demo(Demo),
+    /// A database that was built into this folder.
+    Built(TempDir),
 }
 
 impl Place {
     fn of(settings: &Settings, folder: &Path) -> Result<Self, EngineError> {
         let url = url(settings)?;
-        if url == "demo:" {
-            return Ok(Self::Demo);
+        if let Some(name) = url.strip_prefix("demo:") {
+            let demo = Demo::named(name).ok_or(EngineError::Url("there is no demo of this name"));
+            return demo.map(Self::Demo);
         }
         let path = url
             .strip_prefix("sqlite:")
-            .ok_or(EngineError::Url("it must be `sqlite:PATH`, `env:NAME` or `demo:`"))?;
+            .ok_or(EngineError::Url("it must be `sqlite:PATH`, `env:NAME` or `demo:NAME`"))?;
         // `sqlite:///srv/a.db` is the same place as `sqlite:/srv/a.db`; `sqlite://a.db` the same as `sqlite:a.db`.
         let path = path.strip_prefix("//").unwrap_or(path);
         if path.is_empty() || path.starts_with(':') {

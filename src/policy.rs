@@ -239,6 +239,13 @@ impl Database {
         &self.rules.columns
     }
 
+    /// The `@id` of every policy, in the order of the files.
+    pub fn policy_ids(&self) -> Vec<String> {
+        let mut ids: Vec<&PolicyId> = self.rules.all.policies().map(|policy| policy.id()).collect();
+        ids.sort_by_key(|id| self.rules.place(id));
+        ids.into_iter().map(ToString::to_string).collect()
+    }
+
     /// The columns of a relation that filters may read, whoever asks: its own filter, and those of relations whose rules
     /// follow a key to it.
     pub fn columns_read(&self, relation: &Relation) -> BTreeSet<ColumnName> {

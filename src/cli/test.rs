@@ -1,17 +1,20 @@
 //! `dialektai test`: the tests that live with the policies.
 
+mod junit;
+mod report;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::Serialize;
 
 use super::check::all;
 use super::output::{self, Failed};
 use super::{Format, folder};
 use crate::identity::DatabaseId;
 use crate::policy::Database;
-use crate::suite::Suite;
+use crate::suite::{Coverage, Ran, Snapshots, Stage, Suite};
+use report::{Fate, Outcome, Report};
 
 #[derive(Args)]
 pub(super) struct TestArgs {
@@ -24,93 +27,157 @@ pub(super) struct TestArgs {
     /// Makes a folder without tests count as an error.
     #[arg(long)]
     require_tests: bool,
+    /// Writes the rewritten queries that differ from their snapshots into the snapshots.
+    #[arg(long)]
+    accept: bool,
+    /// Leaves out tests of a live database that does not answer, which fail otherwise.
+    #[arg(long)]
+    skip_unreachable: bool,
+    /// Fails where less than this of rules, relations, columns and branches of filters was exercised in a folder.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
+    min_coverage: Option<u8>,
+    /// Writes the outcome as JUnit XML too.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// How the outcome is written.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
 }
 
-/// What became of one test, or of a file that cannot be read.
-#[derive(Serialize)]
-struct Outcome {
-    database: String,
-    file: String,
-    line: Option<usize>,
-    /// Of a test; a file that cannot be read has none.
-    name: Option<String>,
-    passed: bool,
-    differences: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    passed: usize,
-    failed: usize,
-    tests: &'a [Outcome],
-}
-
-pub(super) fn run(policies: &Path, args: &TestArgs) -> Result<(), Failed> {
+pub(super) async fn run(policies: &Path, args: TestArgs) -> Result<(), Failed> {
     let folders = if args.databases.is_empty() {
         all(policies)?
     } else {
         let named = args.databases.iter().map(|id| Ok((id.to_string(), folder(policies, id)?)));
         named.collect::<Result<BTreeMap<_, _>, Failed>>()?
     };
-    let mut outcomes = Vec::new();
+    let mut report = Report::default();
     for (id, folder) in folders {
-        let before = outcomes.len();
-        one(&id, &folder, args.filter.as_deref(), &mut outcomes)?;
-        if args.require_tests && outcomes.len() == before {
+        let before = report.outcomes.len();
+        let coverage = one(&id, &folder, &args, &mut report.outcomes).await?;
+        if args.require_tests && report.outcomes.len() == before {
             return Err(Failed::new("no_tests", format!("`{id}` has no tests that would run")));
         }
-    }
-    let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
-    let passed = outcomes.len() - failed;
-    match args.format {
-        Format::Text => output::line(&as_text(&outcomes, passed, failed))?,
-        Format::Json => output::json(&Document { passed, failed, tests: &outcomes })?,
-    }
-    let unread = outcomes.iter().filter(|outcome| outcome.name.is_none()).count();
-    match (failed, unread) {
-        (0, _) => Ok(()),
-        (_, 0) => {
-            Err(Failed::new("tests_failed", format!("{failed} of {} failed", outcomes.len())))
+        if report.outcomes.len() > before {
+            report.coverage.push((id, coverage));
         }
-        (..) => Err(Failed::new("invalid_tests", "tests that cannot be read did not run")),
+    }
+    match args.format {
+        Format::Text => output::line(&report.as_text())?,
+        Format::Json => output::json(&report.as_document())?,
+    }
+    if let Some(path) = &args.junit {
+        std::fs::write(path, junit::print(&report.outcomes))?;
+    }
+    verdict(&report, &args)
+}
+
+fn verdict(report: &Report, args: &TestArgs) -> Result<(), Failed> {
+    let failed = report.count(&Fate::Failed);
+    if report.outcomes.iter().any(Outcome::is_unread) {
+        return Err(Failed::new("invalid_tests", "tests that cannot be read did not run"));
+    }
+    if failed > 0 {
+        let all = report.outcomes.len();
+        return Err(Failed::new("tests_failed", format!("{failed} of {all} failed")));
+    }
+    let Some(least) = args.min_coverage else { return Ok(()) };
+    match report.coverage.iter().find(|(_, coverage)| coverage.percent() < usize::from(least)) {
+        Some((id, coverage)) => {
+            let found = coverage.percent();
+            let message = format!("the tests of `{id}` exercise {found} %, and must {least} %");
+            Err(Failed::new("coverage_too_low", message))
+        }
+        None => Ok(()),
     }
 }
 
 /// Runs every file of `tests/`, in the order of the names.
-fn one(
+async fn one(
     id: &str,
     folder: &Path,
-    filter: Option<&str>,
+    args: &TestArgs,
     outcomes: &mut Vec<Outcome>,
-) -> Result<(), Failed> {
+) -> Result<Coverage, Failed> {
     let database = Database::load(folder)
         .map_err(|error| Failed::new("invalid_policies", error.to_string()))?;
+    let mut stage = Stage::new(&database, folder, args.skip_unreachable);
     for path in files(&folder.join("tests"))? {
-        let file = format!("tests/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let file = File { database: id.to_owned(), name: format!("tests/{name}") };
         let text = std::fs::read_to_string(&path)?;
-        let outcome = |line, name, differences: Vec<String>| Outcome {
-            database: id.to_owned(),
-            file: file.clone(),
-            line,
-            name,
-            passed: differences.is_empty(),
-            differences,
-        };
         match Suite::parse(&text, &database) {
-            Ok(suite) => {
-                let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
-                outcomes.extend(suite.tests.iter().filter(|test| wanted(&test.name)).map(|test| {
-                    let differences = suite.run(test, &database);
-                    outcome(Some(test.line), Some(test.name.clone()), differences)
-                }));
-            }
+            Ok(suite) => file.run(&path, &suite, args, &mut stage, outcomes).await?,
             Err(errors) => outcomes.extend(
-                errors.into_iter().map(|error| outcome(error.line, None, vec![error.message])),
+                errors
+                    .into_iter()
+                    .map(|error| file.outcome(error.line, None, Ran::from(vec![error.message]))),
             ),
         }
+    }
+    Ok(stage.coverage)
+}
+
+/// One file of tests.
+struct File {
+    database: String,
+    name: String,
+}
+
+impl File {
+    async fn run(
+        &self,
+        path: &Path,
+        suite: &Suite,
+        args: &TestArgs,
+        stage: &mut Stage<'_>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<(), Failed> {
+        let path = path.with_extension("snap");
+        let kept = if path.is_file() { std::fs::read_to_string(&path)? } else { String::new() };
+        let mut snapshots = Snapshots::parse(&kept);
+        for test in &suite.tests {
+            if args.filter.as_ref().is_some_and(|filter| !test.name.contains(filter)) {
+                continue;
+            }
+            let mut ran = suite.run(test, stage).await;
+            if let Some(printed) = &ran.printed {
+                if args.accept {
+                    snapshots.accept(&test.name, printed);
+                } else {
+                    ran.differences.extend(snapshots.differences(&test.name, printed));
+                }
+            }
+            outcomes.push(self.outcome(Some(test.line), Some(test.name.clone()), ran));
+        }
+        if args.accept {
+            snapshots.retain(|name| suite.tests.iter().any(|test| test.keeps(name)));
+            accept(&path, &snapshots, &kept)?;
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, line: Option<usize>, name: Option<String>, ran: Ran) -> Outcome {
+        let fate = match (ran.skipped.is_some(), ran.differences.is_empty()) {
+            (_, false) => Fate::Failed,
+            (true, true) => Fate::Skipped,
+            (false, true) => Fate::Passed,
+        };
+        let (database, file) = (self.database.clone(), self.name.clone());
+        let differences = ran.differences;
+        Outcome { database, file, line, name, fate, skipped: ran.skipped, differences }
+    }
+}
+
+/// Writes a file of snapshots that would change; one that would be empty goes away.
+fn accept(path: &Path, snapshots: &Snapshots, before: &str) -> Result<(), Failed> {
+    let text = snapshots.print();
+    if snapshots.is_empty() {
+        if path.is_file() {
+            std::fs::remove_file(path)?;
+        }
+    } else if text != before {
+        std::fs::write(path, text)?;
     }
     Ok(())
 }
@@ -126,19 +193,4 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failed> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     Ok(files)
-}
-
-fn as_text(outcomes: &[Outcome], passed: usize, failed: usize) -> String {
-    let mut text = String::new();
-    for Outcome { database, file, line, name, passed, differences } in outcomes {
-        let place = line.map_or(String::new(), |line| format!(":{line}"));
-        let word = if *passed { "ok" } else { "FAILED" };
-        let name = name.as_deref().unwrap_or("cannot be read");
-        text.push_str(&format!("{word} {database}/{file}{place}: {name}\n"));
-        for difference in differences.iter().flat_map(|difference| difference.lines()) {
-            text.push_str(&format!("    {difference}\n"));
-        }
-    }
-    text.push_str(&format!("{passed} passed, {failed} failed"));
-    text
 }

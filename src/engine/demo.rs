@@ -1,38 +1,57 @@
-//! The demo database, built from its two scripts into a folder that goes away with the engine.
+//! The example databases, each built from its two scripts into a folder that goes away with the engine.
 
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 
 use super::EngineError;
+use super::built::{self, FILE};
 
-const SCHEMA: &str = include_str!("../../fixtures/demo/schema.sql");
-const SEED: &str = include_str!("../../fixtures/demo/seed.sql");
-
-/// The demo's file name in its folder.
-pub(super) const FILE: &str = "demo.sqlite";
-
-/// Builds the database and hands over the folder: it exists for as long as it is held.
-pub(super) async fn build() -> Result<TempDir, EngineError> {
-    let folder = tempfile::Builder::new().prefix("dialektai-demo-").tempdir().map_err(|error| {
-        tracing::error!(%error, "no temporary folder for the demo database");
-        EngineError::Unavailable
-    })?;
-    let options = SqliteConnectOptions::new()
-        .filename(folder.path().join(FILE))
-        .create_if_missing(true)
-        .disable_statement_logging();
-    run_scripts(&options).await.map_err(|error| {
-        tracing::error!(%error, "the demo database could not be built");
-        EngineError::Unavailable
-    })?;
-    Ok(folder)
+/// One example: what `demo:NAME` builds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demo {
+    name: &'static str,
+    schema: &'static str,
+    seed: &'static str,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the engine builds its own demo database")]
-async fn run_scripts(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
-    let mut connection = options.connect().await?;
-    sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
-    sqlx::raw_sql(SEED).execute(&mut connection).await?;
-    sqlx::Connection::close(connection).await
+macro_rules! demo {
+    ($name:literal, $folder:literal) => {
+        Demo {
+            name: $name,
+            schema: include_str!(concat!("../../fixtures/", $folder, "/schema.sql")),
+            seed: include_str!(concat!("../../fixtures/", $folder, "/seed.sql")),
+        }
+    };
+}
+
+const DEMOS: [Demo; 1] = [demo!("", "demo")];
+
+impl Demo {
+    /// The one of this name; the demo itself has none.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        DEMOS.into_iter().find(|demo| demo.name == name)
+    }
+
+    /// Builds the database and hands over the folder: it exists for as long as it is held.
+    pub(super) async fn build(self) -> Result<TempDir, EngineError> {
+        let folder = built::folder()?;
+        let options = SqliteConnectOptions::new()
+            .filename(folder.path().join(FILE))
+            .create_if_missing(true)
+            .disable_statement_logging();
+        self.run(&options).await.map_err(|error| {
+            tracing::error!(%error, "the demo database could not be built");
+            EngineError::Unavailable
+        })?;
+        Ok(folder)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the engine builds its own demo databases")]
+    async fn run(self, options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
+        let mut connection = options.connect().await?;
+        sqlx::raw_sql(self.schema).execute(&mut connection).await?;
+        sqlx::raw_sql(self.seed).execute(&mut connection).await?;
+        sqlx::Connection::close(connection).await
+    }
 }

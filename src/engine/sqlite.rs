@@ -23,7 +23,8 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use super::{AnswerColumn, Cell, EngineError, Introspected, Place, Rows, demo};
+use super::built::FILE;
+use super::{AnswerColumn, Cell, EngineError, Introspected, Place, Rows};
 use crate::catalog::{Catalog, ColumnName, RelationName};
 use crate::policy::settings::Limits;
 use crate::predicate::Value;
@@ -46,19 +47,18 @@ pub struct Sqlite {
     limits: Limits,
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<SqliteConnection>>>,
-    // Held for its drop: the demo's folder goes away with its engine.
-    _demo: Option<TempDir>,
+    // Held for its drop: what was built goes away with its engine.
+    _built: Option<TempDir>,
 }
 
 impl Sqlite {
     /// Opens a file, which must exist, and proves it by opening one connection.
     pub(super) async fn open(place: Place, limits: Limits) -> Result<Self, EngineError> {
-        let (path, demo) = match place {
+        let built = |folder: TempDir| (folder.path().join(FILE), Some(folder));
+        let (path, folder) = match place {
             Place::File(path) => (path, None),
-            Place::Demo => {
-                let folder = demo::build().await?;
-                (folder.path().join(demo::FILE), Some(folder))
-            }
+            Place::Demo(demo) => built(demo.build().await?),
+            Place::Built(folder) => built(folder),
         };
         if !path.is_file() {
             tracing::error!(path = %path.display(), "there is no such database file");
@@ -83,7 +83,7 @@ impl Sqlite {
             limits,
             permits: Arc::new(Semaphore::new(CONNECTIONS)),
             idle: Arc::default(),
-            _demo: demo,
+            _built: folder,
         };
         let mut connection = connect(&sqlite.options).await?;
         // The pragmas above do not touch the file: only a read shows that it is a database.

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 use toml::{Spanned, Table, Value as Toml};
 
-use super::{Expected, Suite, SuiteError, Test};
-use crate::catalog::{Catalog, CedarType, Column, ColumnName, Relation, RelationName};
+use super::given::Given;
+use super::rows::{Read, read_row, text_of, with_parents};
+use super::{Answer, Asked, Expected, Hidden, Keyed, Source, Suite, SuiteError, Tables, Test};
+use crate::catalog::{Catalog, Relation};
 use crate::policy::Database;
-use crate::predicate::{Hop, Parent, Row, Value};
-
-/// Foreign keys are followed so far: rows may name each other in a circle.
-const MAX_HOPS: usize = 8;
+use crate::policy::settings::EngineKind;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,15 +28,29 @@ struct RawTest {
     name: String,
     tenant: Option<Toml>,
     scope: Option<String>,
+    #[serde(default)]
+    database: RawSource,
     relation: Option<String>,
     visible: Option<Vec<Toml>>,
     hidden: Option<Vec<Toml>>,
     query: Option<String>,
+    question: Option<String>,
     refused: Option<String>,
     rewritten: Option<String>,
+    rows: Option<Vec<Table>>,
+    #[serde(default)]
+    ordered: bool,
+    #[serde(default)]
+    snapshot: bool,
 }
 
-type Keyed = BTreeMap<RelationName, Vec<(String, Row)>>;
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum RawSource {
+    #[default]
+    Rows,
+    Live,
+}
 
 impl Suite {
     /// Reads the text of a file of tests. Rows are typed by the catalog.
@@ -46,18 +60,23 @@ impl Suite {
             vec![SuiteError { line, message: error.message().to_owned() }]
         })?;
         let mut errors = Vec::new();
-        let mut rows = Keyed::new();
-        for (name, tables) in &raw.rows {
-            for table in tables {
+        let (mut rows, mut tables) = (Keyed::new(), Tables::new());
+        for (name, given) in &raw.rows {
+            for (place, table) in given.iter().enumerate() {
                 let line = line_at(text, table.span().start);
-                match keyed_row(&database.catalog, name, table.get_ref()) {
-                    Ok((relation, key, row)) => {
-                        let rows = rows.entry(relation).or_default();
+                let relation = find(&database.catalog, name);
+                let read = relation.and_then(|relation| {
+                    Ok((relation, read_row(relation, name, place + 1, table.get_ref())?))
+                });
+                match read {
+                    Ok((relation, Read { key, row, cells })) => {
+                        let rows = rows.entry(relation.name.clone()).or_default();
                         if rows.iter().any(|(other, _)| *other == key) {
                             let message = format!("`rows.{name}` has the key `{key}` twice");
                             errors.push(SuiteError { line: Some(line), message });
                         }
                         rows.push((key, row));
+                        tables.entry(relation.name.clone()).or_default().push(cells);
                     }
                     Err(message) => errors.push(SuiteError { line: Some(line), message }),
                 }
@@ -67,7 +86,7 @@ impl Suite {
         let mut tests: Vec<Test> = Vec::new();
         for raw in raw.test {
             let line = line_at(text, raw.span().start);
-            match test(raw.into_inner(), line, &database.catalog, &rows) {
+            match test(raw.into_inner(), line, database, &rows) {
                 Ok(read) if tests.iter().any(|other| other.name == read.name) => {
                     let message = format!("the name `{}` is taken by another test", read.name);
                     errors.push(SuiteError { line: Some(line), message });
@@ -76,7 +95,8 @@ impl Suite {
                 Err(message) => errors.push(SuiteError { line: Some(line), message }),
             }
         }
-        if errors.is_empty() { Ok(Self { tests, rows }) } else { Err(errors) }
+        let engine = OnceCell::new();
+        if errors.is_empty() { Ok(Self { tests, rows, tables, engine }) } else { Err(errors) }
     }
 }
 
@@ -98,187 +118,88 @@ fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Relation, String> {
         .ok_or_else(|| format!("there is no relation `{name}` in the catalog"))
 }
 
-fn key_column(relation: &Relation) -> Result<&ColumnName, String> {
-    let [key] = relation.primary_key.as_slice() else {
-        let name = &relation.name.name;
+fn test(raw: RawTest, line: usize, database: &Database, rows: &Keyed) -> Result<Test, String> {
+    let tenant = raw.tenant.as_ref().map(text_of).transpose()?;
+    let (name, scope) = (raw.name.clone(), raw.scope.clone());
+    let on = match raw.database {
+        RawSource::Rows => Source::Rows,
+        RawSource::Live => Source::Live,
+    };
+    let expected = match raw.relation.clone() {
+        Some(relation) => seen(&raw, find(&database.catalog, &relation)?, on, rows)?,
+        None => asked(raw, on, database)?,
+    };
+    Ok(Test { name, line, tenant, scope, on, expected })
+}
+
+fn asked(raw: RawTest, on: Source, database: &Database) -> Result<Expected, String> {
+    if raw.visible.is_some() || raw.hidden.is_some() {
+        return Err(format!("`{}` has `visible` or `hidden` without a `relation`", raw.name));
+    }
+    let asked = match (raw.query, raw.question) {
+        (Some(query), None) => Asked::Query(query),
+        (None, Some(question)) => Asked::Question(question),
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(format!("`{}` must have one of `relation`, `query`, `question`", raw.name));
+        }
+    };
+    let given = raw.rows.map(|rows| Given { rows, ordered: raw.ordered });
+    if raw.ordered && given.is_none() {
+        return Err("`ordered` is said of `rows`, and there are none".to_owned());
+    }
+    if given.is_some() && on == Source::Rows && database.settings.engine == EngineKind::Mongodb {
+        return Err("commands of MongoDB run on the live database only: say `database = \"live\"`"
+            .to_owned());
+    }
+    let answer = Answer { rewritten: raw.rewritten, given, snapshot: raw.snapshot };
+    let expects = answer.rewritten.is_some() || answer.given.is_some() || answer.snapshot;
+    match (raw.refused, expects) {
+        (Some(code), false) => Ok(Expected::Refused { asked, code }),
+        (None, true) => Ok(Expected::Answer { asked, expected: answer }),
+        (Some(_), true) | (None, false) => Err(format!(
+            "`{}` must have either `refused`, or some of `rewritten`, `rows` and `snapshot`",
+            raw.name
+        )),
+    }
+}
+
+fn seen(raw: &RawTest, relation: &Relation, on: Source, rows: &Keyed) -> Result<Expected, String> {
+    let asks = raw.query.is_some() || raw.question.is_some() || raw.refused.is_some();
+    if asks || raw.rewritten.is_some() || raw.rows.is_some() || raw.snapshot || raw.ordered {
         return Err(format!(
-            "`{name}` has no primary key of one column, so its rows have no names"
+            "`{}` must have `visible` or `hidden` beside `relation`, and nothing of a query",
+            raw.name
         ));
+    }
+    let listed = |list: &Option<Vec<Toml>>| -> Result<Option<Vec<String>>, String> {
+        list.as_ref().map(|list| list.iter().map(text_of).collect()).transpose()
     };
-    Ok(key)
-}
-
-fn keyed_row(
-    catalog: &Catalog,
-    name: &str,
-    table: &Table,
-) -> Result<(RelationName, String, Row), String> {
-    let relation = find(catalog, name)?;
-    let key = key_column(relation)?;
-    let key = table.get(key.as_str()).ok_or(format!("a row of `{name}` lacks its key `{key}`"))?;
-    let mut row = Row::new();
-    for (column, value) in table {
-        let column = relation
-            .column(&ColumnName::new(column))
-            .ok_or_else(|| format!("`{name}` has no column `{column}`"))?;
-        insert(&mut row, column, value).map_err(|why| format!("`{name}.{}` {why}", column.name))?;
+    let (visible, hidden) = (listed(&raw.visible)?, listed(&raw.hidden)?);
+    let name = relation.name.clone();
+    if on == Source::Live {
+        let (visible, hidden) = match (visible, hidden) {
+            (Some(visible), None) => (visible, Hidden::Others),
+            (visible, Some(hidden)) => (visible.unwrap_or_default(), Hidden::Listed(hidden)),
+            (None, None) => return Err("`relation` needs `visible` or `hidden`".to_owned()),
+        };
+        return Ok(Expected::Seen { relation: name, visible, hidden });
     }
-    let missing = relation.columns.iter().find(|column| {
-        let given = table.contains_key(column.name.as_str());
-        !column.nullable && column.is_attribute() && !given
-    });
-    match missing {
-        Some(column) => {
-            Err(format!("a row of `{name}` lacks `{}`, which is NOT NULL", column.name))
-        }
-        None => Ok((relation.name.clone(), text_of(key)?, row)),
-    }
-}
-
-fn insert(row: &mut Row, column: &Column, value: &Toml) -> Result<(), String> {
-    if column.is_document() {
-        return Err("is a document, which tests cannot give yet".to_owned());
-    }
-    if let Some(element) = column.elements() {
-        let Toml::Array(values) = value else { return Err("must be an array".to_owned()) };
-        let values: Result<Vec<_>, _> = values.iter().map(|value| typed(element, value)).collect();
-        row.insert_set(column.name.clone(), values?);
-    } else if let Some(cedar) = column.cedar() {
-        row.insert(column.name.clone(), typed(cedar, value)?);
-    }
-    // Policies do not see the others.
-    Ok(())
-}
-
-fn typed(cedar: CedarType, value: &Toml) -> Result<Value, String> {
-    match (cedar, value) {
-        (CedarType::Long, Toml::Integer(number)) => Ok(Value::Long(*number)),
-        (CedarType::String, Toml::String(text)) => Ok(Value::String(text.clone())),
-        (CedarType::Bool, Toml::Boolean(truth)) => Ok(Value::Bool(*truth)),
-        (CedarType::Datetime, Toml::Datetime(at)) => instant(at)
-            .map(Value::Datetime)
-            .ok_or_else(|| "must be a date, or a date and a time".to_owned()),
-        (CedarType::Long, _) => Err("must be an integer".to_owned()),
-        (CedarType::String, _) => Err("must be a string".to_owned()),
-        (CedarType::Bool, _) => Err("must be true or false".to_owned()),
-        (CedarType::Datetime, _) => Err("must be a date, without quotes".to_owned()),
-    }
-}
-
-/// Milliseconds since 1970 of a date, at midnight UTC, or of a date and time, in UTC where it has no zone.
-fn instant(at: &toml::value::Datetime) -> Option<i64> {
-    let date = at.date?;
-    let (month, day) = (i64::from(date.month), i64::from(date.day));
-    // Years that begin in March: the leap day is their last.
-    let year = i64::from(date.year) - i64::from(month <= 2);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    let days = 365 * year + leaps + day_of_year - 719_468;
-    let time = at.time.map_or(0, |time| {
-        let (hour, minute) = (i64::from(time.hour), i64::from(time.minute));
-        let second = i64::from(time.second);
-        let nanosecond = i64::from(time.nanosecond);
-        ((hour * 60 + minute) * 60 + second) * 1_000 + nanosecond / 1_000_000
-    });
-    let minutes_east = match at.offset {
-        Some(toml::value::Offset::Custom { minutes }) => i64::from(minutes),
-        Some(toml::value::Offset::Z) | None => 0,
-    };
-    Some(days * 86_400_000 + time - minutes_east * 60_000)
-}
-
-/// A key or a tenant as text.
-fn text_of(value: &Toml) -> Result<String, String> {
-    match value {
-        Toml::Integer(number) => Ok(number.to_string()),
-        Toml::String(text) => Ok(text.clone()),
-        Toml::Float(_) | Toml::Boolean(_) | Toml::Datetime(_) | Toml::Array(_) | Toml::Table(_) => {
-            Err("keys and tenants are integers or strings".to_owned())
-        }
-    }
-}
-
-/// The rows with those that their foreign keys name, as far as policies follow them.
-fn with_parents(database: &Database, rows: &Keyed) -> Keyed {
-    let hops: Vec<Hop> = database.keys_followed().into_iter().collect();
-    let linked = |(relation, of): (&RelationName, &Vec<(String, Row)>)| {
-        let linked = of.iter().map(|(key, row)| {
-            (key.clone(), linked(database, &hops, rows, relation, row, MAX_HOPS))
-        });
-        (relation.clone(), linked.collect())
-    };
-    rows.iter().map(linked).collect()
-}
-
-fn linked(
-    database: &Database,
-    hops: &[Hop],
-    rows: &Keyed,
-    relation: &RelationName,
-    row: &Row,
-    depth: usize,
-) -> Row {
-    let mut result = row.clone();
-    let Some(own) = database.catalog.relation(relation).filter(|_| depth > 0) else {
-        return result;
-    };
-    for hop in hops {
-        let keyed = own.foreign_keys.iter().any(|key| {
-            key.columns == [hop.column.clone()] && key.referenced_columns == [hop.key.clone()]
-        });
-        let Some(value) = row.get(&hop.column).filter(|_| keyed) else { continue };
-        let parents = rows.get(&hop.parent).into_iter().flatten();
-        let parent = parents.into_iter().find(|(_, parent)| parent.get(&hop.key) == Some(value));
-        if let Some((key, parent)) = parent {
-            let row = linked(database, hops, rows, &hop.parent, parent, depth - 1);
-            result.insert_parent(hop.name.clone(), Parent { key: key.clone(), row });
-        }
-    }
-    result
-}
-
-fn test(raw: RawTest, line: usize, catalog: &Catalog, rows: &Keyed) -> Result<Test, String> {
-    let RawTest { name, tenant, scope, relation, visible, hidden, query, refused, rewritten } = raw;
-    let expected = match (relation, query, refused, rewritten) {
-        (Some(relation), None, None, None) => {
-            let relation = find(catalog, &relation)?;
-            let keys: Vec<&str> =
-                rows.get(&relation.name).into_iter().flatten().map(|(key, _)| &**key).collect();
-            let visible = seen(&keys, visible.as_deref(), hidden.as_deref())?;
-            Expected::Rows { relation: relation.name.clone(), visible }
-        }
-        (None, Some(query), Some(code), None) if visible.is_none() && hidden.is_none() => {
-            Expected::Refused { query, code }
-        }
-        (None, Some(query), None, Some(text)) if visible.is_none() && hidden.is_none() => {
-            Expected::Rewritten { query, text }
-        }
-        _ => {
-            return Err(format!(
-                "`{name}` must have either `relation` with `visible` or `hidden`, or `query` with \
-                 `refused` or `rewritten`"
-            ));
-        }
-    };
-    let tenant = tenant.as_ref().map(text_of).transpose()?;
-    Ok(Test { name, line, tenant, scope, expected })
+    let keys: Vec<&str> =
+        rows.get(&relation.name).into_iter().flatten().map(|(key, _)| &**key).collect();
+    let visible = visible_of(&keys, visible, hidden)?;
+    Ok(Expected::Seen { relation: name, visible, hidden: Hidden::Others })
 }
 
 /// The keys of the rows that must be seen. Either list says all; two must leave no row out.
-fn seen(
+fn visible_of(
     keys: &[&str],
-    visible: Option<&[Toml]>,
-    hidden: Option<&[Toml]>,
+    visible: Option<Vec<String>>,
+    hidden: Option<Vec<String>>,
 ) -> Result<Vec<String>, String> {
-    let listed = |list: &[Toml]| -> Result<Vec<String>, String> {
-        let list: Vec<String> = list.iter().map(text_of).collect::<Result<_, _>>()?;
-        match list.iter().find(|key| !keys.contains(&key.as_str())) {
-            Some(key) => Err(format!("there is no row `{key}` among the rows of the relation")),
-            None => Ok(list),
-        }
-    };
-    let visible = visible.map(listed).transpose()?;
-    let hidden = hidden.map(listed).transpose()?;
+    let mut listed = visible.iter().chain(&hidden).flatten();
+    if let Some(key) = listed.find(|key| !keys.contains(&key.as_str())) {
+        return Err(format!("there is no row `{key}` among the rows of the relation"));
+    }
     match (visible, hidden) {
         (Some(visible), None) => Ok(visible),
         (None, Some(hidden)) => {

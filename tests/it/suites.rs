@@ -10,18 +10,24 @@ use tempfile::TempDir;
 use crate::cli::run;
 use crate::world::root;
 
-/// A copy of the demo's folder, whose files may be changed.
-fn demo() -> TempDir {
+mod answers;
+mod reports;
+
+/// A copy of the demo's folder with one of its files of tests. All of it may be changed.
+fn demo_with(tests: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("policies/demo");
     fs::create_dir_all(to.join("tests")).unwrap();
     let from = root().join("policies/demo");
-    let names =
-        ["database.toml", "catalog.toml", "shared.cedar", "tenant.cedar", "tests/isolation.toml"];
-    for name in names {
+    let names = ["database.toml", "catalog.toml", "shared.cedar", "tenant.cedar"];
+    for name in names.iter().chain(tests) {
         fs::copy(from.join(name), to.join(name)).unwrap();
     }
     folder
+}
+
+fn demo() -> TempDir {
+    demo_with(&["tests/isolation.toml"])
 }
 
 fn edit(folder: &Path, name: &str, from: &str, to: &str) {
@@ -38,13 +44,14 @@ fn json(folder: &Path) -> (i32, Json, String) {
 
 fn failed(document: &Json) -> Vec<&str> {
     let tests = document["tests"].as_array().unwrap();
-    let failed = tests.iter().filter(|test| test["passed"] == false);
+    let failed = tests.iter().filter(|test| test["outcome"] == "failed");
     failed.map(|test| test["name"].as_str().unwrap_or("cannot be read")).collect()
 }
 
 #[test]
 fn every_example_database_passes_its_tests() {
-    let (exit, output, errors) = run(root(), &["test", "--require-tests"]);
+    let arguments = ["test", "--require-tests", "--min-coverage", "100"];
+    let (exit, output, errors) = run(root(), &arguments);
     assert_eq!((exit, errors.as_str()), (0, ""), "{output}");
     assert!(output.contains("ok demo/tests/isolation.toml:"), "{output}");
     assert!(output.ends_with(" passed, 0 failed\n"), "{output}");
@@ -134,6 +141,10 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
         ("hidden = [3]", "hidden = []", 44, "row `3` must be in `visible` or in `hidden`"),
         ("visible = [1]", "visibel = [1]", 0, "unknown field `visibel`"),
         ("rewritten = ", "refused = \"x\"\nrewritten = ", 0, "must have either"),
+        ("query = ", "question = \"x\"\nquery = ", 0, "must have one of"),
+        ("visible = [1]", "visible = [1]\nsnapshot = true", 0, "nothing of a query"),
+        ("rewritten = ", "visible = []\nrewritten = ", 0, "without a `relation`"),
+        ("rewritten = ", "ordered = true\nrewritten = ", 0, "`ordered` is said of `rows`"),
     ] {
         let folder = demo();
         edit(folder.path(), "tests/isolation.toml", from, to);
