@@ -25,7 +25,13 @@ macro_rules! demo {
     };
 }
 
-const DEMOS: [Demo; 1] = [demo!("", "demo")];
+const DEMOS: [Demo; 5] = [
+    demo!("", "demo"),
+    demo!("white-label", "white-label"),
+    demo!("departments", "departments"),
+    demo!("saas", "saas"),
+    demo!("uuid-tenants", "uuid-tenants"),
+];
 
 impl Demo {
     /// The one of this name; the demo itself has none.

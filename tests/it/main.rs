@@ -23,6 +23,7 @@ mod emission;
 mod engine;
 mod engines;
 mod exact_postgresql;
+mod examples;
 mod explain;
 mod http;
 mod mariadb;
