@@ -22,7 +22,7 @@ pub mod tenancy;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ use quick_cache::sync::Cache;
 
 use crate::catalog::{Catalog, ColumnName, Relation, RelationName};
 use crate::identity::{DatabaseId, Principal};
-use crate::predicate::{Hop, PredicateSet, Row, RowFilter};
+use crate::predicate::{Hop, Mask, PredicateSet, Row, RowFilter};
 pub use functions::FunctionProblem;
 pub use oracle::Verdict;
 pub use problem::{LoadError, Problem};
@@ -73,6 +73,8 @@ struct Rules {
     places: HashMap<PolicyId, usize>,
     /// The columns that some policy asks for in `context.columns`.
     columns: BTreeSet<ColumnName>,
+    /// What permits mask, by their places.
+    masks: BTreeMap<usize, BTreeMap<ColumnName, Mask>>,
 }
 
 /// The texts of a folder, by file name; what [`Database::load`] reads and tests build by hand.
@@ -135,7 +137,7 @@ impl Database {
     fn evaluated(&self, caller: &Entity) -> Result<PredicateSet, Unsupported> {
         let (rules, schema, hops) = (&self.rules, &self.schema, &self.hops);
         let mut filters = Vec::new();
-        let mut hidden = Vec::new();
+        let (mut hidden, mut masks) = (Vec::new(), Vec::new());
         for relation in &self.catalog.relations {
             let mut filter = evaluate::row_filter(rules, schema, hops, relation, caller, None)?;
             let columns = evaluate::hidden(rules, schema, hops, relation, caller, &filter)?;
@@ -143,12 +145,19 @@ impl Database {
             if columns.len() == relation.columns.len() {
                 filter = RowFilter::NoRows;
             }
+            let mut masked = evaluate::masked(rules, schema, hops, relation, caller, &filter)?;
+            // What does not exist is not masked.
+            masked.retain(|column, _| !columns.contains(column));
+            masks.push((relation.name.clone(), masked));
             hidden.push((relation.name.clone(), columns));
             filters.push((relation.name.clone(), filter));
         }
         let mut filters: PredicateSet = filters.into_iter().collect();
         for (relation, columns) in hidden {
             filters.hide(relation, columns);
+        }
+        for (relation, masked) in masks {
+            filters.mask(relation, masked);
         }
         Ok(filters)
     }

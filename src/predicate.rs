@@ -23,6 +23,7 @@
 
 mod hidden;
 mod kept;
+mod masks;
 mod related;
 mod row;
 
@@ -31,6 +32,8 @@ use std::collections::BTreeMap;
 use crate::catalog::{ColumnName, RelationName};
 use hidden::Hidden;
 use kept::Kept;
+use masks::Masks;
+pub use masks::{Mask, Masked};
 pub use related::Hop;
 pub use row::{Parent, Row};
 
@@ -380,6 +383,7 @@ fn matches(text: &str, pattern: &[PatternElement]) -> bool {
 pub struct PredicateSet {
     filters: BTreeMap<RelationName, RowFilter>,
     hidden: Hidden,
+    masks: Masks,
     kept: Kept,
 }
 

@@ -1,6 +1,6 @@
 //! Partial evaluation: the rules of a database, a principal in hand and the row unknown -> row filters.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use cedar_policy::pst::Clause;
 use cedar_policy::{
@@ -10,8 +10,9 @@ use cedar_policy::{
 
 use crate::catalog::{ColumnName, PRINCIPAL_TYPE, Relation};
 use crate::identity::{Principal, TenantId, TenantIdType};
-use crate::predicate::RowFilter;
+use crate::predicate::{Mask, Masked, RowFilter};
 
+use super::check::masks::masks;
 use super::lower::lower;
 use super::related::Hops;
 use super::schema::{ACTION, COLUMNS};
@@ -97,6 +98,54 @@ pub(super) fn hidden(
     Ok(hidden)
 }
 
+/// The columns of a relation of which a caller sees some values masked. `filter` is the one of the relation.
+///
+/// On a row, a column shows its value where some permit applies that does not mask it; otherwise the strictest mask of
+/// those that apply.
+pub(super) fn masked(
+    rules: &Rules,
+    schema: &Schema,
+    hops: &Hops,
+    relation: &Relation,
+    caller: &Entity,
+    filter: &RowFilter,
+) -> Result<BTreeMap<ColumnName, Masked>, Unsupported> {
+    let mut masked = BTreeMap::new();
+    let mut named = rules.masks.values().flat_map(BTreeMap::keys);
+    if *filter == RowFilter::NoRows || !named.any(|name| relation.column(name).is_some()) {
+        return Ok(masked);
+    }
+    let Some(Residuals { permits, forbids: _ }) =
+        residuals(rules, schema, hops, relation, caller, None)?
+    else {
+        return Ok(masked);
+    };
+    let granted = permits.iter().map(|(_, filter)| filter.clone());
+    let permitted = simplify(granted.fold(RowFilter::NoRows, RowFilter::or));
+    for column in relation.columns.iter().map(|column| &column.name) {
+        let mut clear = RowFilter::NoRows;
+        let mut masks: BTreeMap<Mask, RowFilter> = BTreeMap::new();
+        for (place, filter) in &permits {
+            match rules.masks.get(place).and_then(|masks| masks.get(column)) {
+                None => clear = clear.or(filter.clone()),
+                Some(mask) => {
+                    let rows = masks.remove(mask).unwrap_or(RowFilter::NoRows);
+                    masks.insert(*mask, rows.or(filter.clone()));
+                }
+            }
+        }
+        let clear = simplify(clear);
+        if clear == permitted {
+            continue;
+        }
+        let masks = masks.into_iter().map(|(mask, rows)| (mask, simplify(rows))).collect();
+        if let Some(found) = Masked::of(clear, masks) {
+            masked.insert(column.clone(), found);
+        }
+    }
+    Ok(masked)
+}
+
 /// The rows of one relation that a caller may read with a query that touches one column or none: what some permit
 /// allows and every forbid is false on.
 pub(super) fn row_filter(
@@ -107,6 +156,33 @@ pub(super) fn row_filter(
     caller: &Entity,
     touched: Option<&ColumnName>,
 ) -> Result<RowFilter, Unsupported> {
+    let Some(Residuals { permits, forbids }) =
+        residuals(rules, schema, hops, relation, caller, touched)?
+    else {
+        return Ok(RowFilter::NoRows);
+    };
+    let permitted = permits.into_iter().map(|(_, filter)| filter);
+    let permitted = permitted.reduce(RowFilter::or).unwrap_or(RowFilter::NoRows);
+    let filter = forbids.into_iter().map(|(_, filter)| filter).fold(permitted, RowFilter::and);
+    Ok(simplify(filter))
+}
+
+/// What is left of the policies for a caller, each with its place: the rows that a permit allows, and those that a forbid
+/// leaves.
+struct Residuals {
+    permits: Vec<(usize, RowFilter)>,
+    forbids: Vec<(usize, RowFilter)>,
+}
+
+/// `None` where a forbid leaves no row of the relation.
+fn residuals(
+    rules: &Rules,
+    schema: &Schema,
+    hops: &Hops,
+    relation: &Relation,
+    caller: &Entity,
+    touched: Option<&ColumnName>,
+) -> Result<Option<Residuals>, Unsupported> {
     let failed = |construct: String| Unsupported { policy: "*".to_owned(), construct };
     let (Some(action), Ok(resource_type)) =
         (uid("Action", ACTION), relation.entity_type.parse::<EntityTypeName>())
@@ -135,7 +211,7 @@ pub(super) fn row_filter(
             policies.tpe(&request, &entities, schema).map_err(|error| failed(error.to_string()))?;
         // INVARIANT (a forbid that errors denies): Cedar itself would skip it.
         if response.true_forbids().next().is_some() || response.error_forbids().next().is_some() {
-            return Ok(RowFilter::NoRows);
+            return Ok(None);
         }
         // A permit that errors or is false allows nothing; a forbid that is false forbids nothing.
         permits.extend(response.true_permits().map(|id| (rules.place(id), RowFilter::AllRows)));
@@ -155,10 +231,7 @@ pub(super) fn row_filter(
     // Cedar's own sets have no order, and a filter must be the same each time.
     permits.sort_by_key(|(place, _)| *place);
     forbids.sort_by_key(|(place, _)| *place);
-    let permitted = permits.into_iter().map(|(_, filter)| filter);
-    let permitted = permitted.reduce(RowFilter::or).unwrap_or(RowFilter::NoRows);
-    let filter = forbids.into_iter().map(|(_, filter)| filter).fold(permitted, RowFilter::and);
-    Ok(simplify(filter))
+    Ok(Some(Residuals { permits, forbids }))
 }
 
 /// A residual policy has one `when` and no scope, and is satisfied on the rows where the condition is `want`.
@@ -190,6 +263,10 @@ impl Rules {
     ) -> Result<(), String> {
         let place = self.places.len();
         self.places.insert(policy.id().clone(), place);
+        let masked = masks(policy);
+        if !masked.is_empty() {
+            self.masks.insert(place, masked);
+        }
         let own = match entity_type {
             Some(entity_type) => self.by_entity_type.entry(entity_type).or_default(),
             None => &mut self.shared,

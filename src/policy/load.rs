@@ -123,7 +123,7 @@ pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Da
             }
             let hops = Hops::of(&catalog, settings.engine);
             problems.extend(policies.check(&catalog, &hops));
-            problems.extend(policies.check_annotations());
+            problems.extend(policies.check_annotations(&catalog, settings.engine));
             let documents = settings.engine == EngineKind::Mongodb;
             problems.extend(policies.check_columns(&catalog, documents));
             let scope_is_read = policies.read_scope();
@@ -302,11 +302,13 @@ impl<'a> Policies<'a> {
         problems
     }
 
-    /// What they say of themselves.
-    fn check_annotations(&self) -> Vec<Problem> {
+    /// What they are to mask.
+    fn check_annotations(&self, catalog: &Catalog, engine: EngineKind) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for Loaded { file, source, policy, written: _ } in &self.loaded {
-            for masks::BadAnnotation { name, why } in masks::check(policy) {
+        for Loaded { file, source, policy, written } in &self.loaded {
+            let Some(written) = written else { continue };
+            for found in masks::check(policy, written, catalog, engine) {
+                let masks::BadAnnotation { name, why } = found;
                 problems.push(file.problem(source, Reason::Annotation { name, why }));
             }
         }

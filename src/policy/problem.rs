@@ -194,7 +194,7 @@ pub enum Reason {
         /// As it is written.
         name: String,
         /// What is wrong with it.
-        why: &'static str,
+        why: String,
     },
     /// A construct that has no exact filter.
     #[error("`{shown}` {construct}, which cannot be expressed exactly as a filter")]
@@ -289,7 +289,7 @@ impl Reason {
                 Some("columns are written as in catalog.toml".to_owned())
             }
             Self::Annotation { .. } => {
-                Some("words for people go into `@description`, or into a comment".to_owned())
+                Some("a permit masks by `@mask(\"null\") @columns(\"a, b\")`".to_owned())
             }
             Self::Inexpressible { construct, .. } => Some(construct.hint().to_owned()),
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use cedar_policy::pst::{Clause, Expr, Var};
 use cedar_policy::{
-    EntityTypeName, PartialEntities, PartialEntityUid, PartialRequest, Policy, PolicyId,
+    EntityTypeName, PartialEntities, PartialEntityUid, PartialRequest, Policy, PolicyId, PolicySet,
 };
 
 use crate::catalog::{CedarType, Column, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation};
@@ -138,6 +138,17 @@ impl Database {
         super::on_a_big_stack(|| self.rules_of(relation))
     }
 
+    /// Whether a permit that can apply to a relation masks a column of it.
+    fn masks_any(&self, relation: &Relation) -> bool {
+        let own = self.rules.by_entity_type.get(&relation.entity_type);
+        let mut policies =
+            std::iter::once(&self.rules.shared).chain(own).flat_map(PolicySet::policies);
+        policies.any(|policy| {
+            let masks = self.rules.masks.get(&self.rules.place(policy.id()));
+            masks.is_some_and(|masks| masks.keys().any(|name| relation.column(name).is_some()))
+        })
+    }
+
     fn rules_of(&self, relation: &Relation) -> Result<Vec<SymbolicRule>, Unsupported> {
         let failed = |construct: String| Unsupported { policy: "*".to_owned(), construct };
         let symbols = self.symbols();
@@ -149,6 +160,10 @@ impl Database {
         // INVARIANT (exact or refused): native row policies know nothing of the columns that a query touches.
         if relation.columns.iter().any(|column| self.rules.columns.contains(&column.name)) {
             return Err(failed("`context.columns`".to_owned()));
+        }
+        // INVARIANT (exact or refused): a native policy shows a row as it is.
+        if self.masks_any(relation) {
+            return Err(failed("`@mask`".to_owned()));
         }
         let symbolic =
             Symbolic { relation: self.with_symbols(relation), symbols, hops: &self.hops };

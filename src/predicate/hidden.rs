@@ -1,4 +1,4 @@
-//! The columns that do not exist for a principal.
+//! The columns that do not exist for a principal, and the catalog as a principal knows it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,13 +26,13 @@ impl PredicateSet {
         self.hidden.get(relation)
     }
 
-    /// Whether any column is hidden.
+    /// Whether any column is hidden or masked.
     pub fn hides(&self) -> bool {
-        !self.hidden.is_empty()
+        !self.hidden.is_empty() || !self.masks.is_empty()
     }
 
-    /// The catalog as this principal may know it: every relation, without its hidden columns. For the names of queries,
-    /// never for filters, which may read what is hidden.
+    /// The catalog as this principal may know it: every relation, without its hidden columns. A masked column may be NULL
+    /// and is no part of a key. For the names of queries, never for filters, which may read what is hidden.
     pub fn visible<'c>(&self, catalog: &'c Catalog) -> Cow<'c, Catalog> {
         if !self.hides() {
             return Cow::Borrowed(catalog);
@@ -42,6 +42,16 @@ impl PredicateSet {
             if let Some(hidden) = self.hidden.get(&relation.name) {
                 relation.columns.retain(|column| !hidden.contains(&column.name));
             }
+            let Some(masks) = self.masks.get(&relation.name) else { continue };
+            for column in &mut relation.columns {
+                column.nullable |= masks.contains_key(&column.name);
+            }
+            let masked = |key: &[ColumnName]| key.iter().any(|column| masks.contains_key(column));
+            if masked(&relation.primary_key) {
+                relation.primary_key.clear();
+            }
+            relation.unique.retain(|key| !masked(key));
+            relation.foreign_keys.retain(|key| !masked(&key.columns));
         }
         Cow::Owned(visible)
     }

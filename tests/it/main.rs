@@ -27,6 +27,7 @@ mod examples;
 mod explain;
 mod http;
 mod mariadb;
+mod masks;
 mod mongo;
 mod mongo_filters;
 mod mongo_leaks;

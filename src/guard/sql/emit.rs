@@ -6,6 +6,7 @@
 //!
 //! This file walks; how one engine compares is in the file of its name.
 
+mod masks;
 mod mssql;
 mod mysql;
 mod postgresql;

@@ -12,7 +12,7 @@ use super::tree::{
 };
 use super::used::Used;
 use super::{Dialect, tsql};
-use crate::catalog::{Catalog, Relation, RelationName};
+use crate::catalog::{Catalog, ColumnName, Relation, RelationName};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{PredicateSet, RowFilter, Value};
 
@@ -128,8 +128,9 @@ impl Rewrite<'_, '_> {
             RowFilter::NoRows | RowFilter::Where(_) => true,
         };
         let fenced = filtered && self.hazards.any();
-        // INVARIANT (isolation): there the query's own names would find a hidden column, before an alias of that name.
-        let hiding = self.filters.hidden_of(relation).is_some();
+        // INVARIANT (isolation): there the query's own names would find a hidden column, before an alias of that name, and
+        // the values that a mask stands before.
+        let hiding = self.filters.changes_columns(relation);
         let flat = joins.is_empty() && alias.columns.is_empty() && !fenced && !hiding;
         flat.then(|| (relation.clone(), alias.name.clone()))
     }
@@ -187,23 +188,11 @@ impl Rewrite<'_, '_> {
         relation: &Relation,
         qualifier: Option<&Name>,
     ) -> Result<Option<Expr>, Refusal> {
-        let values = match &mut self.reader {
-            Reader::Engine(binds) => Values::Bound(binds),
-            Reader::People => Values::Written,
-        };
         match self.filters.filter_for(&relation.name) {
             RowFilter::AllRows => Ok(None),
             RowFilter::NoRows => Err(gone()),
             RowFilter::Where(predicate) => {
-                let mut emit = Emit {
-                    dialect: self.dialect,
-                    catalog: self.catalog,
-                    relation,
-                    qualifier,
-                    above: &[],
-                    values,
-                };
-                emit.predicate(predicate).map(Some)
+                self.emit(relation, qualifier).predicate(predicate).map(Some)
             }
         }
     }
@@ -250,7 +239,8 @@ impl Rewrite<'_, '_> {
         let visible = self.visible.relation(name).ok_or_else(gone)?;
         let inner = Name::new(INNER);
         // Beside a table, a derived one sees nothing of it, and at the outermost there is nothing else to see.
-        let qualifier = (self.outside > 0 || self.follows_keys(name)).then_some(&inner);
+        let masks = self.filters.masks_of(name).is_some();
+        let qualifier = (self.outside > 0 || masks || self.follows_keys(name)).then_some(&inner);
         let filter = self.condition(relation, qualifier)?;
         let fenced = self.hazards.any() && filter.is_some();
         self.read(name, &alias.name, fenced);
@@ -277,8 +267,10 @@ impl Rewrite<'_, '_> {
                 }
             }
         }
+        let mut items = columns(visible, qualifier, |index| self.used.lists(number, index));
+        self.mask(&mut items, relation, qualifier)?;
         let select = Select {
-            items: columns(visible, qualifier, |index| self.used.lists(number, index)),
+            items,
             from: vec![FromItem { relation: base(name, inner), joins: Vec::new() }],
             filter,
             ..Select::default()
@@ -292,6 +284,39 @@ impl Rewrite<'_, '_> {
             fetch_with_ties: None,
         };
         Ok(Factor::Derived { lateral: false, query: Box::new(query), alias: Some(alias.clone()) })
+    }
+
+    /// Puts masks in place of the columns that have one.
+    // INVARIANT (isolation): masked where the rows are filtered, so that nothing around sees what is behind the mask.
+    fn mask(
+        &mut self,
+        items: &mut [SelectItem],
+        relation: &Relation,
+        qualifier: Option<&Name>,
+    ) -> Rewritten {
+        let Some(masks) = self.filters.masks_of(&relation.name) else { return Ok(()) };
+        for item in items {
+            let SelectItem::Expr { expr: Expr::Column(parts), alias: None } = item else {
+                continue;
+            };
+            let Some(name) = parts.last().cloned() else { continue };
+            let Some((column, masked)) = masks.get_key_value(&ColumnName::new(name.as_str()))
+            else {
+                continue;
+            };
+            let expr = self.emit(relation, qualifier).masked(column, masked)?;
+            *item = SelectItem::Expr { expr, alias: Some(name) };
+        }
+        Ok(())
+    }
+
+    fn emit<'e>(&'e mut self, relation: &'e Relation, qualifier: Option<&'e Name>) -> Emit<'e, 'e> {
+        let values = match &mut self.reader {
+            Reader::Engine(binds) => Values::Bound(binds),
+            Reader::People => Values::Written,
+        };
+        let (dialect, catalog) = (self.dialect, self.catalog);
+        Emit { dialect, catalog, relation, qualifier, above: &[], values }
     }
 
     fn read(&mut self, relation: &RelationName, alias: &Name, fenced: bool) {

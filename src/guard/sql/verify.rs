@@ -11,16 +11,14 @@
 
 mod calls;
 mod from;
+mod lists;
 mod tokens;
-
-use std::collections::BTreeSet;
-use std::ops::Range;
 
 use super::Dialect;
 use super::emit::{Emit, Values};
 use super::print;
 use super::tree::Name;
-use crate::catalog::{Catalog, ColumnName, Relation};
+use crate::catalog::{Catalog, Relation};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{PredicateSet, RowFilter, Value};
 use from::From;
@@ -206,8 +204,10 @@ impl<'a> Verifier<'a> {
 
     /// From after SELECT to where the next SELECT, a parenthesis or the end takes over.
     fn select(&mut self, outside: usize) -> Verified<()> {
+        if let Some(list) = self.list_of_changed() {
+            return self.select_visible(list, outside);
+        }
         let mut aliases = Vec::new();
-        let list = self.at;
         while let Some(token) = self.peek() {
             match token {
                 token if token.is("AS") => {
@@ -222,7 +222,6 @@ impl<'a> Verifier<'a> {
                 _ => self.at += 1,
             }
         }
-        let list = list..self.at;
         let mut from = From::default();
         if self.take(&["FROM"]) {
             self.sources(outside, &mut from)?;
@@ -233,15 +232,13 @@ impl<'a> Verifier<'a> {
             [only] if from.items == 1 => Some(*only),
             _ => return None,
         };
-        let hidden = filtered.and_then(|(relation, _)| self.filters.hidden_of(&relation.name));
-        if let Some(hidden) = hidden {
-            self.lists_none(list, hidden)?;
+        if filtered.is_some_and(|(relation, _)| self.filters.changes_columns(&relation.name)) {
+            return None;
         }
         let filter = filtered.map(|(relation, _)| self.filters.filter_for(&relation.name));
         match (filter, self.take(&["WHERE"])) {
             (Some(RowFilter::NoRows), _) | (Some(RowFilter::Where(_)), false) => None,
             (Some(RowFilter::AllRows) | None, false) => Some(()),
-            (_, true) if hidden.is_some() => self.only_filter(filtered?, outside),
             (Some(RowFilter::AllRows) | None, true) => self.condition(outside + 1, false),
             (Some(RowFilter::Where(_)), true) => {
                 let (relation, alias) = filtered?;
@@ -252,27 +249,6 @@ impl<'a> Verifier<'a> {
                 if guarded { self.condition(outside + 1, true) } else { None }
             }
         }
-    }
-
-    /// A select list that names no hidden column.
-    fn lists_none(&self, list: Range<usize>, hidden: &BTreeSet<ColumnName>) -> Verified<()> {
-        let is_hidden = |token: &Token<'_>| {
-            let named =
-                |name: &str| hidden.iter().any(|own| own.as_str().eq_ignore_ascii_case(name));
-            token.name().is_some_and(named)
-        };
-        (!self.tokens.get(list)?.iter().any(is_hidden)).then_some(())
-    }
-
-    /// The filter and no condition of the query's own, which could name what is hidden.
-    fn only_filter(
-        &mut self,
-        (relation, alias): (&'a Relation, &'a str),
-        outside: usize,
-    ) -> Verified<()> {
-        let guarded =
-            self.filter(relation, Some(alias)) || (outside == 0 && self.filter(relation, None));
-        (guarded && !self.next_is(&["AND"])).then_some(())
     }
 
     /// Whether SQLite could take a result column of these names for a column of the relation that is gone.
@@ -358,6 +334,18 @@ impl<'a> Verifier<'a> {
         Some(())
     }
 
+    /// Whether two texts have the same words, their values behind placeholders.
+    fn same(&self, found: &[Token<'_>], expected: &[Token<'_>], values: &[Value]) -> bool {
+        found.len() == expected.len()
+            && found.iter().zip(expected).all(|pair| match pair {
+                (Token::Bind(found), Token::Bind(wanted)) => {
+                    self.binds.get(*found).is_some()
+                        && self.binds.get(*found) == values.get(*wanted)
+                }
+                (found, wanted) => found == wanted,
+            })
+    }
+
     /// Passes the words of a relation's filter, if they stand here: alone, or before an AND.
     fn filter(&mut self, relation: &Relation, qualifier: Option<&str>) -> bool {
         let RowFilter::Where(predicate) = self.filters.filter_for(&relation.name) else {
@@ -381,16 +369,7 @@ impl<'a> Verifier<'a> {
         };
         let Some(expected) = tokens(&printed.text, self.dialect) else { return false };
         let Some(rest) = self.tokens.get(self.at..) else { return false };
-        let same = |found: &[Token<'_>]| {
-            found.len() == expected.len()
-                && found.iter().zip(&expected).all(|pair| match pair {
-                    (Token::Bind(found), Token::Bind(wanted)) => {
-                        self.binds.get(*found).is_some()
-                            && self.binds.get(*found) == values.get(*wanted)
-                    }
-                    (found, wanted) => found == wanted,
-                })
-        };
+        let same = |found: &[Token<'_>]| self.same(found, &expected, &values);
         let length = expected.len();
         let ends = |next: Option<&Token<'_>>| {
             next.is_none_or(|token| *token == Token::Close || token.is_any(&CLAUSES))

@@ -1,31 +1,153 @@
-//! Which annotations mean something: `@mask` and `@columns` take part in what a policy grants, `@id` is its name, and all
+//! What annotations mean: `@mask` and `@columns` say which columns a permit grants masked, `@id` is a policy's name, and all
 //! others are words for people.
 
-use cedar_policy::Policy;
+use std::collections::BTreeMap;
 
+use cedar_policy::pst::{Effect, Template};
+use cedar_policy::{Effect as Kind, Policy};
+
+use super::super::settings::EngineKind;
 use super::columns::changes;
-
-/// An annotation that cannot be upheld.
-pub(in crate::policy) struct BadAnnotation {
-    pub(in crate::policy) name: String,
-    pub(in crate::policy) why: &'static str,
-}
+use super::relations_of;
+use crate::catalog::{Catalog, Column, ColumnName, ColumnType};
+use crate::predicate::Mask;
 
 const MASK: &str = "mask";
 const COLUMNS: &str = "columns";
 
+/// An annotation that cannot be upheld, and why.
+pub(in crate::policy) struct BadAnnotation {
+    pub(in crate::policy) name: String,
+    pub(in crate::policy) why: String,
+}
+
+/// The columns that a permit grants masked, each with its mask. Empty where [`check`] found something.
+pub(in crate::policy) fn masks(policy: &Policy) -> BTreeMap<ColumnName, Mask> {
+    match (policy.annotation(MASK), policy.annotation(COLUMNS)) {
+        (Some(masks), Some(columns)) if policy.effect() == Kind::Permit => {
+            read(masks, columns).unwrap_or_default()
+        }
+        _ => BTreeMap::new(),
+    }
+}
+
 /// The annotations of a policy that must not be passed over.
 // INVARIANT (exact or refused): a permit whose mask nobody upholds would show what it says is masked.
-pub(in crate::policy) fn check(policy: &Policy) -> Vec<BadAnnotation> {
-    let bad = |name: &str| {
-        let why = match name {
-            MASK | COLUMNS => "and columns are not masked in this version",
-            _ => "which reads like one that masks columns",
-        };
-        BadAnnotation { name: name.to_owned(), why }
-    };
+pub(in crate::policy) fn check(
+    policy: &Policy,
+    written: &Template,
+    catalog: &Catalog,
+    engine: EngineKind,
+) -> Vec<BadAnnotation> {
+    let bad = |name: &str, why: String| BadAnnotation { name: name.to_owned(), why };
     let names = policy.annotations().map(|(name, _)| name);
-    names.filter(|name| reads_like_ours(name)).map(bad).collect()
+    let mut found: Vec<BadAnnotation> = names
+        .filter(|name| ![MASK, COLUMNS].contains(name) && reads_like_ours(name))
+        .map(|name| bad(name, "which reads like one that masks columns".to_owned()))
+        .collect();
+    let (masks, columns) = match (policy.annotation(MASK), policy.annotation(COLUMNS)) {
+        (None, None) => return found,
+        (Some(_), None) => {
+            found.push(bad(MASK, "and no `@columns` that says of what".to_owned()));
+            return found;
+        }
+        (None, Some(_)) => {
+            found.push(bad(COLUMNS, "and no `@mask` for them".to_owned()));
+            return found;
+        }
+        (Some(masks), Some(columns)) => (masks, columns),
+    };
+    if written.effect != Effect::Permit {
+        found.push(bad(MASK, "and grants nothing that could be masked".to_owned()));
+    }
+    if engine == EngineKind::Mongodb {
+        found.push(bad(MASK, "and fields of documents are not masked".to_owned()));
+    }
+    match read(masks, columns) {
+        Err((name, why)) => found.push(bad(name, why)),
+        Ok(masked) => {
+            for (name, mask) in masked {
+                let whys = of_column(&name, mask, written, catalog, engine);
+                found.extend(whys.map(|(annotation, why)| bad(annotation, why)));
+            }
+        }
+    }
+    found
+}
+
+/// One mask for all columns, or one for each; or which of the two cannot be read, and why.
+fn read(masks: &str, columns: &str) -> Result<BTreeMap<ColumnName, Mask>, (&'static str, String)> {
+    let columns: Vec<&str> = columns.split(',').map(str::trim).collect();
+    let masks = masks.split(',').map(str::trim).map(|word| {
+        let known = [Mask::Null, Mask::Last4].into_iter().find(|mask| mask.name() == word);
+        known.ok_or_else(|| match word {
+            "hash" => (MASK, "and `hash` is not in this version".to_owned()),
+            _ => (MASK, format!("and `{word}` is no mask: there are `null` and `last4`")),
+        })
+    });
+    let masks: Vec<Mask> = masks.collect::<Result<_, _>>()?;
+    if masks.len() != 1 && masks.len() != columns.len() {
+        let why = "with neither one mask for all columns nor one for each".to_owned();
+        return Err((MASK, why));
+    }
+    let mut read = BTreeMap::new();
+    for (column, mask) in columns.into_iter().zip(masks.into_iter().cycle()) {
+        if column.is_empty() {
+            return Err((COLUMNS, "with a name that is empty".to_owned()));
+        }
+        if read.insert(ColumnName::new(column), mask).is_some() {
+            return Err((COLUMNS, format!("with `{column}` twice")));
+        }
+    }
+    Ok(read)
+}
+
+/// Why a column cannot be masked so: no relation of the policy has it, or one has it as a type that does not allow it.
+fn of_column(
+    name: &ColumnName,
+    mask: Mask,
+    written: &Template,
+    catalog: &Catalog,
+    engine: EngineKind,
+) -> Option<(&'static str, String)> {
+    let relations = relations_of(&written.resource, catalog);
+    let mut columns =
+        relations.iter().filter_map(|relation| Some((relation, relation.column(name)?)));
+    let mut columns = columns.by_ref().peekable();
+    if columns.peek().is_none() {
+        let why = format!("with `{name}`, which no relation has that the policy applies to");
+        return Some((COLUMNS, why));
+    }
+    let (relation, _) = columns.find(|(_, column)| !takes(column, mask, engine))?;
+    let why = match mask {
+        Mask::Null => "has a type that does not stay itself in an expression",
+        Mask::Last4 => "is no plain text, of which the last characters could be shown",
+    };
+    Some((COLUMNS, format!("with `{name}`, which in `{}` {why}", relation.name)))
+}
+
+/// Whether what a mask makes of a column compares, sorts and reads as the column itself does.
+fn takes(column: &Column, mask: Mask, engine: EngineKind) -> bool {
+    let declared = column.declared.to_ascii_lowercase();
+    let base = declared.split('(').next().unwrap_or_default().trim();
+    // An ENUM is sorted by its labels' places, a BIT is no number: as results of CASE they are text and number.
+    let kept = engine != EngineKind::Mysql || !["enum", "set", "bit", "year"].contains(&base);
+    let text = column.column_type == ColumnType::Text
+        && match engine {
+            EngineKind::Sqlite | EngineKind::Mongodb => true,
+            // `char(n)` and `citext` compare otherwise, and an enum holds its labels only.
+            EngineKind::Postgresql => ["", "text", "character varying", "varchar"].contains(&base),
+            EngineKind::Mysql => {
+                let texts = ["", "char", "varchar", "tinytext", "text", "mediumtext", "longtext"];
+                texts.contains(&base)
+            }
+            // The padding of CHAR is not part of its value, and TEXT has no length.
+            EngineKind::Sqlserver => ["", "varchar", "nvarchar"].contains(&base),
+        };
+    match mask {
+        Mask::Null => kept,
+        Mask::Last4 => kept && text,
+    }
 }
 
 /// `@masks`, `@Mask`, `@column`: a slip of the pen must not take a mask away.

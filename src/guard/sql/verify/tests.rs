@@ -1,8 +1,8 @@
 //! What the verifier must see: texts as a broken rewriter might print them.
 
 use super::*;
-use crate::catalog::RelationName;
-use crate::predicate::{CmpOp, Predicate};
+use crate::catalog::{ColumnName, RelationName};
+use crate::predicate::{CmpOp, Mask, Masked, Predicate};
 
 const CATALOG: &str = r#"
 default_schema = "main"
@@ -250,4 +250,70 @@ fn a_hidden_column_is_neither_listed_nor_asked_about() {
         let found = verify(text, &binds, Dialect::Sqlite, &catalog, &filters).is_ok();
         assert_eq!(found, expected, "{text}");
     }
+}
+
+#[test]
+fn a_masked_column_is_listed_by_its_mask_only() {
+    let catalog = Catalog::parse(CATALOG).unwrap();
+    let name = |name: &str| RelationName { schema: "main".to_owned(), name: name.to_owned() };
+    let mut filters = PredicateSet::from_iter([
+        (name("t"), RowFilter::Where(tenant(82))),
+        (name("shared"), RowFilter::AllRows),
+    ]);
+    let clear = RowFilter::Where(tenant(7));
+    let masked = |clear, otherwise| Masked { clear, stricter: Vec::new(), otherwise };
+    let id = (ColumnName::new("id"), masked(clear, Mask::Null));
+    filters.mask(name("t"), [id].into());
+    let code = (ColumnName::new("code"), masked(RowFilter::NoRows, Mask::Last4));
+    filters.mask(name("shared"), [code].into());
+    let mask = "(SELECT base.id WHERE base.tenant = ?2)";
+    let last = "CASE WHEN char_length(base.code) >= 8 THEN right(base.code, 4) END";
+    let around = |list: &str, rest: &str| {
+        format!(
+            "SELECT * FROM (SELECT {list} FROM main.t AS base WHERE base.tenant = ?1{rest}) AS t"
+        )
+    };
+    let verdict = |text: &str, binds: [i64; 2], dialect| {
+        verify(text, &binds.map(Value::Long), dialect, &catalog, &filters).is_ok()
+    };
+    for list in [format!("{mask} AS id"), format!("{mask} AS id, base.tenant"), "tenant".to_owned()]
+    {
+        for rest in ["", " LIMIT -1"] {
+            let text = around(&list, rest);
+            assert!(verdict(&text, [82, 7], Dialect::Sqlite), "{text}");
+        }
+    }
+    let shared =
+        |item: &str| format!("SELECT * FROM (SELECT {item} FROM main.shared AS base) AS s");
+    assert!(verdict(&shared(&format!("{last} AS code")), [82, 7], Dialect::Postgresql));
+
+    for (list, rest) in [
+        ("base.id".to_owned(), ""),
+        ("id".to_owned(), ""),
+        ("base.id AS id".to_owned(), ""),
+        (format!("{mask} AS tenant"), ""),
+        (mask.to_owned(), ""),
+        (format!("{mask} AS id, base.id"), ""),
+        (format!("max({mask}) AS id"), ""),
+        ("(SELECT base.id WHERE base.tenant = ?1) AS id".to_owned(), ""),
+        ("(SELECT base.id WHERE base.tenant = ?2 OR 1 = 1) AS id".to_owned(), ""),
+        ("base.tenant, 1 AS x".to_owned(), ""),
+        ("*".to_owned(), ""),
+        ("DISTINCT tenant".to_owned(), ""),
+        ("tenant".to_owned(), " AND base.id > 3"),
+        ("tenant".to_owned(), " ORDER BY base.id"),
+        ("tenant".to_owned(), " GROUP BY tenant"),
+    ] {
+        let text = around(&list, rest);
+        assert!(!verdict(&text, [82, 7], Dialect::Sqlite), "{text}");
+    }
+    // Clear for another tenant's sake.
+    assert!(!verdict(&around(&format!("{mask} AS id"), ""), [82, 82], Dialect::Sqlite));
+    for item in ["code", "right(base.code, 4) AS code", "base.code AS code"] {
+        assert!(!verdict(&shared(item), [82, 7], Dialect::Postgresql), "{item}");
+    }
+    let text = "SELECT 1 IS DISTINCT FROM 2 AS x, id FROM main.t AS t WHERE t.tenant = ?1";
+    assert!(!verdict(text, [82, 7], Dialect::Sqlite), "another FROM before the relation's");
+    let text = "SELECT tenant FROM main.t AS t WHERE t.tenant = ?1";
+    assert!(!verdict(text, [82, 7], Dialect::Sqlite), "the flat form");
 }
