@@ -18,6 +18,7 @@ mod pull;
 mod query;
 mod rls;
 mod role;
+mod schema;
 mod serve;
 #[cfg(feature = "prove")]
 mod side;
@@ -103,6 +104,8 @@ enum Command {
         #[arg(value_name = "DATABASE")]
         database: DatabaseId,
     },
+    /// Prints the Cedar schema of a folder, for editors; needs no live database, and no policies that load.
+    Schema(schema::SchemaArgs),
     /// Prints the functions, operators and types that a query may use; needs no live database.
     Functions(functions::FunctionsArgs),
     /// Makes, lists and revokes API keys.
@@ -190,6 +193,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failed> {
         Command::Diff(args) => diff::run(&policies, &args),
         Command::Test(args) => test::run(&policies, args).await,
         Command::Rls { database } => rls::run(&policies, &database),
+        Command::Schema(args) => schema::run(&policies, &args),
         Command::Functions(args) => functions::run(&policies, args),
         Command::Keys(command) => keys::run(&store, command).await,
         Command::Ask(args) => ask::run(&policies, args).await,
@@ -204,6 +208,7 @@ impl Command {
         match self {
             Self::Demo(_) | Self::Serve(_) => true,
             Self::Rls { .. }
+            | Self::Schema(_)
             | Self::Test(_)
             | Self::Pull { .. }
             | Self::Check(_)
@@ -233,6 +238,7 @@ impl Command {
             | Self::Serve(_)
             | Self::Pull { .. }
             | Self::Rls { .. }
+            | Self::Schema(_)
             | Self::Keys(_) => Format::Text,
         }
     }

@@ -263,6 +263,11 @@ impl Database {
         own.map(|(_, column)| column).collect()
     }
 
+    /// As [`Self::columns_read`], of every relation at once.
+    pub fn all_columns_read(&self) -> BTreeSet<(RelationName, ColumnName)> {
+        self.reads().columns
+    }
+
     /// The foreign keys that rules follow, whoever asks.
     pub fn keys_followed(&self) -> BTreeSet<Hop> {
         self.reads().hops

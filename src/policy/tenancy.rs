@@ -7,6 +7,7 @@ use crate::identity::{Principal, TenantId};
 use crate::predicate::{Row, Value};
 
 use super::problem::Reason;
+use super::related::Hops;
 use super::schema::{access, present, tenant_type};
 use super::settings::Settings;
 
@@ -24,6 +25,8 @@ pub struct Tenancy {
 pub enum Owner {
     /// The value of this column.
     Column(ColumnName),
+    /// The value of a column of a related row: the attributes that lead there, and the column.
+    Related(Vec<String>, ColumnName),
     /// Nothing: the rows are meant for everybody.
     Everybody,
     /// Nothing that was declared, so nobody may read the rows.
@@ -47,8 +50,9 @@ impl Tenancy {
         };
         let column = settings.tenant_filter_column.as_ref();
         let column = column.map(|column| own.map_or(column, |(_, own)| own));
+        let related = own.filter(|_| !shared).and_then(|(_, path)| path_of(relation, path));
         Self {
-            tenant: owner(column, shared),
+            tenant: related.unwrap_or_else(|| owner(column, shared)),
             scope: owner(settings.scope_filter_column.as_ref(), shared || unscoped),
         }
     }
@@ -59,41 +63,66 @@ impl Tenancy {
             let (present, access) = (present(settings, column), access(settings, column));
             format!("resource has {present} && {access} == principal.{attribute}")
         };
-        let tenant = match &self.tenant {
-            Owner::Column(column) => equals(column, "tenant"),
+        let condition = |owner: &Owner, attribute: &str| match owner {
+            Owner::Column(column) => equals(column, attribute),
+            Owner::Related(path, column) => related(path, column, attribute),
             Owner::Everybody => "true".to_owned(),
             Owner::Undeclared => "false".to_owned(),
         };
-        let scope = match &self.scope {
-            Owner::Column(column) => equals(column, "scope"),
-            Owner::Everybody => "true".to_owned(),
-            Owner::Undeclared => "false".to_owned(),
-        };
+        let (tenant, scope) = (condition(&self.tenant, "tenant"), condition(&self.scope, "scope"));
         format!("({tenant}) && (if principal has scope then {scope} else true)")
     }
 
     /// The same without Cedar: it must agree before an example is shown to anybody.
     pub fn holds(&self, principal: &Principal, row: &Row) -> bool {
-        let tenant = match &self.tenant {
-            Owner::Column(column) => match (&principal.tenant, row.get(column)) {
-                (Some(TenantId::Integer(id)), Some(Value::Long(value))) => id == value,
-                (Some(TenantId::Uuid(id) | TenantId::String(id)), Some(Value::String(value))) => {
-                    id == value
-                }
-                _ => false,
-            },
-            Owner::Everybody => true,
-            Owner::Undeclared => false,
-        };
-        let scope = principal.scope.as_ref().is_none_or(|scope| match &self.scope {
-            Owner::Column(column) => {
-                matches!(row.get(column), Some(Value::String(value)) if value == scope.as_str())
-            }
-            Owner::Everybody => true,
-            Owner::Undeclared => false,
+        let tenant = self.tenant.holds(row, |value| match (&principal.tenant, value) {
+            (Some(TenantId::Integer(id)), Value::Long(value)) => id == value,
+            (Some(TenantId::Uuid(id) | TenantId::String(id)), Value::String(value)) => id == value,
+            _ => false,
+        });
+        let scope = principal.scope.as_ref().is_none_or(|scope| {
+            let own =
+                |value: &Value| matches!(value, Value::String(value) if value == scope.as_str());
+            self.scope.holds(row, own)
         });
         tenant && scope
     }
+}
+
+impl Owner {
+    fn holds(&self, row: &Row, is_own: impl Fn(&Value) -> bool) -> bool {
+        match self {
+            Self::Column(column) => row.get(column).is_some_and(is_own),
+            Self::Related(path, column) => {
+                let mut at = Some(row);
+                for name in path {
+                    at = at.and_then(|row| row.parent(name)).map(|parent| &parent.row);
+                }
+                at.and_then(|row| row.get(column)).is_some_and(is_own)
+            }
+            Self::Everybody => true,
+            Self::Undeclared => false,
+        }
+    }
+}
+
+/// `task.customer_id` of a relation that has no column of this name: of the row that `task` leads to.
+fn path_of(relation: &Relation, path: &str) -> Option<Owner> {
+    let (path, column) = path.rsplit_once('.')?;
+    let own = relation.column(&ColumnName::new(format!("{path}.{column}")));
+    let path = path.split('.').map(str::to_owned).collect();
+    own.is_none().then(|| Owner::Related(path, ColumnName::new(column)))
+}
+
+/// In Cedar, that every step of a path is there and that its end is an attribute of the principal.
+fn related(path: &[String], column: &ColumnName, attribute: &str) -> String {
+    let mut at = "resource".to_owned();
+    let mut condition = String::new();
+    for name in path.iter().map(String::as_str).chain([column.as_str()]) {
+        condition.push_str(&format!("{at} has {name:?} && "));
+        at.push_str(&format!("[{name:?}]"));
+    }
+    format!("{condition}{at} == principal.{attribute}")
 }
 
 fn is_named(relation: &Relation, name: &str, default_schema: &str) -> bool {
@@ -101,9 +130,20 @@ fn is_named(relation: &Relation, name: &str, default_schema: &str) -> bool {
         || (relation.name.schema == default_schema && relation.name.name == name)
 }
 
+/// The relation that a path of foreign keys leads to.
+fn followed<'a>(hops: &'a Hops, from: &'a Relation, path: &[String]) -> Option<&'a Relation> {
+    let mut at = from;
+    for name in path {
+        let step = hops.named(&at.name, name)?;
+        at = hops.parent(&step.hop)?;
+    }
+    Some(at)
+}
+
 /// Declarations that cannot be: of relations that there are not, or that contradict one another.
 pub(super) fn check(settings: &Settings, catalog: &Catalog) -> Vec<Reason> {
     let mut reasons = Vec::new();
+    let hops = Hops::of(catalog, settings.engine);
     let find = |name: &str| {
         catalog.relations.iter().find(|found| is_named(found, name, &catalog.default_schema))
     };
@@ -140,7 +180,15 @@ pub(super) fn check(settings: &Settings, catalog: &Catalog) -> Vec<Reason> {
         if settings.shared_relations.contains(name) {
             report("tenant_columns", name, "which `shared_relations` names too");
         }
-        match relation.column(&ColumnName::new(column)) {
+        let found = match path_of(relation, column) {
+            Some(Owner::Related(path, column)) => {
+                followed(&hops, relation, &path).and_then(|end| end.column(&column))
+            }
+            Some(Owner::Column(_) | Owner::Everybody | Owner::Undeclared) | None => {
+                relation.column(&ColumnName::new(column))
+            }
+        };
+        match found {
             Some(column) if column.cedar() == Some(expected) => {}
             Some(_) => report("tenant_columns", name, "with a column that cannot hold tenants"),
             None => report("tenant_columns", name, "with a column that it does not have"),

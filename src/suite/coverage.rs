@@ -1,12 +1,12 @@
 //! What the tests of a folder have exercised, and what not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::catalog::{Catalog, ColumnName, RelationName};
 use crate::identity::{Principal, TenantId};
 use crate::policy::{Database, Verdict};
-use crate::predicate::{CmpOp, PatternElement, Predicate, Quantifier, Row, RowFilter, Value};
+use crate::predicate::{CmpOp, Hop, PatternElement, Predicate, Quantifier, Row, RowFilter, Value};
 
 /// Something that a test can exercise.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,12 +61,14 @@ impl fmt::Display for Item {
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     items: BTreeMap<Item, bool>,
+    /// The foreign keys that rules follow.
+    hops: BTreeSet<Hop>,
 }
 
 impl Coverage {
     /// Nothing is exercised yet. Conditions come in as callers do, since filters are made for a caller.
     pub fn of(database: &Database) -> Self {
-        let mut coverage = Self::default();
+        let mut coverage = Self { hops: database.keys_followed(), ..Self::default() };
         for id in database.policy_ids() {
             coverage.note(Item::Rule(id), false);
         }
@@ -75,9 +77,9 @@ impl Coverage {
                 let name = name_of(&database.catalog, &relation.name);
                 coverage.note(Item::Relation(name), false);
             }
-            for column in database.columns_read(relation) {
-                coverage.note(column_of(&database.catalog, &relation.name, &column), false);
-            }
+        }
+        for (relation, column) in database.all_columns_read() {
+            coverage.note(column_of(&database.catalog, &relation, &column), false);
         }
         coverage
     }
@@ -123,15 +125,15 @@ impl Coverage {
     /// A row that was decided about, by this filter for this caller.
     pub(super) fn row(
         &mut self,
-        database: &Database,
+        catalog: &Catalog,
         principal: &Principal,
         relation: &RelationName,
         filter: &RowFilter,
         row: &Row,
     ) {
-        self.values(&database.catalog, database, relation, row);
+        self.values(catalog, relation, row);
         let RowFilter::Where(condition) = filter else { return };
-        let name = name_of(&database.catalog, relation);
+        let name = name_of(catalog, relation);
         let mut found = Vec::new();
         conditions(condition, principal, "", Some(row), &mut found);
         for (condition, held) in found {
@@ -143,18 +145,16 @@ impl Coverage {
         }
     }
 
-    fn values(&mut self, catalog: &Catalog, database: &Database, name: &RelationName, row: &Row) {
+    fn values(&mut self, catalog: &Catalog, name: &RelationName, row: &Row) {
         for column in row.keys() {
             self.mark(&column_of(catalog, name, column));
         }
-        let hops = database.keys_followed();
         for (attribute, parent) in row.parents() {
-            let hop = hops.iter().find(|hop| {
+            let hop = self.hops.iter().find(|hop| {
                 hop.name == attribute && parent.row.get(&hop.key) == row.get(&hop.column)
             });
-            if let Some(hop) = hop {
-                self.mark(&column_of(catalog, name, &hop.column));
-                self.values(catalog, database, &hop.parent, &parent.row);
+            if let Some(relation) = hop.map(|hop| hop.parent.clone()) {
+                self.values(catalog, &relation, &parent.row);
             }
         }
     }

@@ -201,7 +201,7 @@ impl Suite {
             let verdict = database.verdict(principal, relation, key, row, &[]);
             let verdict = verdict.unwrap_or_default();
             stage.coverage.decided(&verdict);
-            stage.coverage.row(database, principal, relation, filter, row);
+            stage.coverage.row(&database.catalog, principal, relation, filter, row);
             let (kept, allowed) = (filter.keeps(row), verdict.allowed);
             decided.push(Decided { key: key.clone(), kept, allowed });
         }

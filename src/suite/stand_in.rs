@@ -4,7 +4,7 @@
 //! reads otherwise, or not at all, is for the live database.
 
 use crate::catalog::{Catalog, ColumnType, Relation, RelationName};
-use crate::predicate::{Hop, Predicate, PredicateSet, RowFilter};
+use crate::predicate::{Hop, Masked, Predicate, PredicateSet, RowFilter};
 
 /// SQLite's own schema.
 const SCHEMA: &str = "main";
@@ -36,23 +36,38 @@ pub(super) fn moved(catalog: &Catalog, name: &RelationName) -> RelationName {
     RelationName { schema, name: name.name.clone() }
 }
 
-/// The same filters, of the relations by their names there.
+/// The same filters, hidden columns and masks, of the relations by their names there.
 pub(super) fn filters(catalog: &Catalog, filters: &PredicateSet) -> PredicateSet {
-    let moved_filters = filters.iter().map(|(name, filter)| {
-        let filter = match filter {
-            RowFilter::AllRows => RowFilter::AllRows,
-            RowFilter::NoRows => RowFilter::NoRows,
-            RowFilter::Where(condition) => RowFilter::Where(predicate(catalog, condition)),
-        };
-        (moved(catalog, name), filter)
-    });
+    let moved_filters =
+        filters.iter().map(|(name, filter)| (moved(catalog, name), row_filter(catalog, filter)));
     let mut result: PredicateSet = moved_filters.collect();
     for (name, _) in filters.iter() {
         if let Some(hidden) = filters.hidden_of(name) {
             result.hide(moved(catalog, name), hidden.clone());
         }
+        if let Some(masks) = filters.masks_of(name) {
+            let masks = masks.iter().map(|(column, mask)| (column.clone(), masked(catalog, mask)));
+            result.mask(moved(catalog, name), masks.collect());
+        }
     }
     result
+}
+
+fn row_filter(catalog: &Catalog, filter: &RowFilter) -> RowFilter {
+    match filter {
+        RowFilter::AllRows => RowFilter::AllRows,
+        RowFilter::NoRows => RowFilter::NoRows,
+        RowFilter::Where(condition) => RowFilter::Where(predicate(catalog, condition)),
+    }
+}
+
+fn masked(catalog: &Catalog, masked: &Masked) -> Masked {
+    let stricter = masked.stricter.iter();
+    Masked {
+        clear: row_filter(catalog, &masked.clear),
+        stricter: stricter.map(|(asked, mask)| (predicate(catalog, asked), *mask)).collect(),
+        otherwise: masked.otherwise,
+    }
 }
 
 fn predicate(catalog: &Catalog, condition: &Predicate) -> Predicate {

@@ -25,6 +25,7 @@ mod engines;
 mod exact_postgresql;
 mod examples;
 mod explain;
+mod guide;
 mod http;
 mod mariadb;
 mod masks;

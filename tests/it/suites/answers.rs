@@ -24,6 +24,7 @@ columns = [
     { name = "customer_id", type = "integer", nullable = false },
     { name = "title", type = "text", nullable = false, collation = "citext" },
     { name = "at", type = "timestamptz", nullable = true },
+    { name = "price", type = "integer", nullable = true },
 ]
 
 [[relation]]
@@ -41,6 +42,8 @@ columns = [
 
 const RULES: &str = r#"
 @id("tasks")
+@mask("null")
+@columns("price")
 permit (principal, action == Action::"read", resource is tasks)
 when { resource.customer_id == principal.tenant && resource has at && resource.at > datetime("2020-01-01") };
 
@@ -55,6 +58,7 @@ id = 1
 customer_id = 82
 title = "Mine"
 at = 2026-01-05 09:00:00.250
+price = 5
 
 [[rows.tasks]]
 id = 2
@@ -83,6 +87,12 @@ name = "rows"
 tenant = 82
 query = "SELECT id, title, at FROM tasks"
 rows = [{ id = 1, title = "Mine", at = 2026-01-05 09:00:00.250 }]
+
+[[test]]
+name = "masks"
+tenant = 82
+query = "SELECT id, price FROM tasks WHERE price IS NULL"
+rows = [{ id = 1 }]
 
 [[test]]
 name = "related rows"
