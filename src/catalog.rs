@@ -8,8 +8,8 @@ mod documents;
 mod remarks;
 mod types;
 mod write;
+mod written;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub use remarks::Remarks;
 #[cfg(feature = "server")]
 pub(crate) use remarks::keep_documents;
 pub use types::{CedarType, ColumnType};
+pub use written::TomlError;
+pub(crate) use written::{Misplaced, Written, read};
 
 /// The name of a column, in the database's own spelling.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -188,28 +190,12 @@ pub struct Catalog {
 pub const PRINCIPAL_TYPE: &str = "Principal";
 
 impl Catalog {
-    /// Reads the text of a `catalog.toml`.
+    /// Reads the text of a `catalog.toml`. Of several errors, the first is told.
     pub fn parse(text: &str) -> Result<Self, CatalogError> {
-        let raw: RawCatalog =
-            toml::from_str(text).map_err(|error| CatalogError::Toml(error.to_string()))?;
-        let default_schema = raw.default_schema;
-        let mut catalog = Self { relations: Vec::new(), default_schema, functions: Arc::default() };
-        let mut names = BTreeSet::new();
-        let mut entity_types = BTreeSet::from([PRINCIPAL_TYPE.to_owned()]);
-        for relation in raw.relation {
-            let relation = relation.resolve(&catalog.default_schema)?;
-            if !names.insert(relation.name.clone()) {
-                return Err(CatalogError::DuplicateRelation(relation.name));
-            }
-            if !entity_types.insert(relation.entity_type.clone()) {
-                return Err(CatalogError::DuplicateEntityType {
-                    relation: relation.name,
-                    entity_type: relation.entity_type,
-                });
-            }
-            catalog.relations.push(relation);
-        }
-        Ok(catalog)
+        let first = |errors: Vec<Misplaced>| errors.into_iter().next().map(|found| found.error);
+        read(text).map(|written| written.catalog).map_err(|errors| {
+            first(errors).unwrap_or_else(|| CatalogError::Toml(TomlError::default()))
+        })
     }
 
     /// The relation of exactly this name.
@@ -261,7 +247,7 @@ pub fn entity_type_for(name: &RelationName, default_schema: &str) -> String {
 pub enum CatalogError {
     /// Not TOML, or not of the catalog's form.
     #[error("cannot read the catalog: {0}")]
-    Toml(String),
+    Toml(TomlError),
     /// Two entries of one name.
     #[error("relation `{0}` is listed twice")]
     DuplicateRelation(RelationName),
@@ -302,66 +288,6 @@ pub enum CatalogError {
         /// The type.
         entity_type: String,
     },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCatalog {
-    default_schema: String,
-    #[serde(default)]
-    relation: Vec<RawRelation>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRelation {
-    name: String,
-    schema: Option<String>,
-    #[serde(default)]
-    kind: RelationKind,
-    entity_type: Option<String>,
-    columns: Vec<Column>,
-    #[serde(default)]
-    primary_key: Vec<ColumnName>,
-    #[serde(default)]
-    unique: Vec<Vec<ColumnName>>,
-    #[serde(default)]
-    foreign_keys: Vec<ForeignKey>,
-}
-
-impl RawRelation {
-    fn resolve(self, default_schema: &str) -> Result<Relation, CatalogError> {
-        let schema = self.schema.unwrap_or_else(|| default_schema.to_owned());
-        let name = RelationName { schema, name: self.name };
-        let mut columns = BTreeSet::new();
-        for column in &self.columns {
-            if !columns.insert(&column.name) {
-                let column = column.name.clone();
-                return Err(CatalogError::DuplicateColumn { relation: name, column });
-            }
-        }
-        if columns.is_empty() {
-            return Err(CatalogError::NoColumns(name));
-        }
-        let foreign = self.foreign_keys.iter().flat_map(|key| &key.columns);
-        for column in self.primary_key.iter().chain(self.unique.iter().flatten()).chain(foreign) {
-            if !columns.contains(column) {
-                let column = column.clone();
-                return Err(CatalogError::UnknownKeyColumn { relation: name, column });
-            }
-        }
-        let entity_type =
-            self.entity_type.unwrap_or_else(|| entity_type_for(&name, default_schema));
-        Ok(Relation {
-            entity_type,
-            kind: self.kind,
-            columns: self.columns,
-            primary_key: self.primary_key,
-            unique: self.unique,
-            foreign_keys: self.foreign_keys,
-            name,
-        })
-    }
 }
 
 #[cfg(test)]

@@ -80,10 +80,7 @@ impl Finding {
         match (&self.relation, &self.column) {
             (Some(relation), Some(column)) => Some(format!("{relation}.{column}")),
             (Some(relation), None) => Some(relation.to_string()),
-            (None, _) => self.problem().map(|problem| match problem.line {
-                Some(line) => format!("{}:{line}", problem.file),
-                None => problem.file.clone(),
-            }),
+            (None, _) => self.problem().map(Problem::location),
         }
     }
 }

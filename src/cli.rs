@@ -4,6 +4,7 @@ mod ask;
 mod batch;
 mod check;
 mod demo;
+mod diagnostic;
 #[cfg(feature = "prove")]
 mod diff;
 #[cfg(feature = "prove")]

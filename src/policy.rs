@@ -4,6 +4,7 @@
 //! folder if any of it cannot be upheld exactly. [`Database::predicates_for`] gives the row filters of one principal.
 
 pub mod settings;
+pub mod place;
 pub mod problem;
 pub mod schema;
 pub mod generate;

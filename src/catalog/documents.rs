@@ -1,6 +1,6 @@
 //! What only MongoDB has: columns in documents, arrays, ObjectIds. Their names are paths, `address.city`.
 
-use super::{Catalog, CatalogError, Column, ColumnName, ColumnType, Relation};
+use super::{CatalogError, Column, ColumnName, ColumnType, Misplaced, Relation, Written};
 
 /// The longest path of a column.
 pub(crate) const MAX_PATH: usize = 8;
@@ -23,25 +23,34 @@ pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 
 /// Checks a catalog against what databases of the engine have and the guard can filter there.
 // INVARIANT (exact or refused): a column whose values the guard could not compare exactly is refused at load.
-pub(crate) fn check(catalog: &Catalog, mongodb: bool) -> Result<(), CatalogError> {
+pub(crate) fn check(written: &Written, mongodb: bool) -> Vec<Misplaced> {
+    let catalog = &written.catalog;
+    let mut errors = Vec::new();
     for relation in &catalog.relations {
-        let refuse =
-            |why: String| Err(CatalogError::NotOfEngine { relation: relation.name.clone(), why });
-        if mongodb && relation.name.schema != catalog.default_schema {
-            return refuse("is in another database, which no query can reach".to_owned());
+        let name = &relation.name;
+        let mut refuse = |why: String, column: Option<&ColumnName>| {
+            let bytes = match column {
+                Some(column) => written.column(name, column),
+                None => written.relation(name),
+            };
+            let error = CatalogError::NotOfEngine { relation: name.clone(), why };
+            errors.push(Misplaced { error, bytes });
+        };
+        if mongodb && name.schema != catalog.default_schema {
+            refuse("is in another database, which no query can reach".to_owned(), None);
         }
-        if mongodb && !is_collection(&relation.name.name) {
-            return refuse("has a name that MongoDB keeps for itself".to_owned());
+        if mongodb && !is_collection(&name.name) {
+            refuse("has a name that MongoDB keeps for itself".to_owned(), None);
         }
         for column in &relation.columns {
             let problem =
                 if mongodb { document_problem(relation, column) } else { sql_problem(column) };
             if let Some(why) = problem {
-                return refuse(format!("has column `{}`, {why}", column.name));
+                refuse(format!("has column `{}`, {why}", column.name), Some(&column.name));
             }
         }
     }
-    Ok(())
+    errors
 }
 
 fn sql_problem(column: &Column) -> Option<&'static str> {

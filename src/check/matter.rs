@@ -254,7 +254,7 @@ impl Matter {
         const PULL: &str =
             "run `dialektai pull` and read what it changes, or change the database back";
         Some(match self {
-            Self::Folder(problem) => return problem.reason.hint().map(Cow::Owned),
+            Self::Folder(problem) => return problem.hint().map(Cow::Owned),
             Self::PasswordInUrl => {
                 "write `url = \"env:NAME\"`, put the URL into that environment variable, and change the password if the file was shared".into()
             }

@@ -425,9 +425,9 @@ fn a_folder_that_does_not_load_says_where() {
     let findings = folder(&error);
     let lines = shown(&findings);
     for expected in [
-        "error policy_syntax policies/app/a.cedar:3",
-        "error scope_column_missing policies/app/database.toml:5",
-        "error policy_unguarded_null policies/app/b.cedar:4",
+        "error policy_syntax policies/app/a.cedar:3:9",
+        "error scope_column_missing policies/app/database.toml:5:1",
+        "error policy_unguarded_null policies/app/b.cedar:4:8",
     ] {
         assert!(lines.iter().any(|line| line == expected), "{expected}: {lines:?}");
     }

@@ -7,11 +7,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::{self, Failed};
-use super::{Format, folder, role};
+use super::{Format, diagnostic, folder, role};
 use crate::check::{self, Finding, Severity};
 use crate::engine::EngineError;
 use crate::identity::DatabaseId;
 use crate::policy::Database;
+use crate::policy::place::Position;
 use crate::service;
 
 #[derive(Args)]
@@ -22,11 +23,14 @@ pub(super) struct CheckArgs {
     /// How the findings are written.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
+    /// Looks at the folders only, and at no live database.
+    #[arg(long)]
+    offline: bool,
     /// Makes warnings count as errors for the exit code.
     #[arg(long, visible_alias = "deny-warnings")]
     strict: bool,
     /// Prints what makes a role that may only read what the policies of the database permit, and checks nothing.
-    #[arg(long, requires = "database", conflicts_with_all = ["strict", "format"])]
+    #[arg(long, requires = "database", conflicts_with_all = ["strict", "format", "offline"])]
     role: bool,
 }
 
@@ -35,7 +39,28 @@ struct Checked {
     id: String,
     policy_version: Option<String>,
     status: Status,
+    /// Whether the live database was looked at.
+    live: Live,
     findings: Vec<Finding>,
+}
+
+/// What became of the part that needs the live database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Live {
+    Checked,
+    Unreachable,
+    /// Nobody asked for it, or the folder does not load.
+    Skipped,
+}
+
+impl Live {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Checked => "checked",
+            Self::Unreachable => "unreachable",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,10 +92,10 @@ pub(super) async fn run(policies: &Path, args: CheckArgs) -> Result<(), Failed> 
     };
     let mut checked = Vec::new();
     for (id, folder) in folders {
-        checked.push(one(id, &folder).await);
+        checked.push(one(id, &folder, args.offline).await);
     }
     match args.format {
-        Format::Text => output::line(&as_text(&checked))?,
+        Format::Text => output::line(&as_text(&checked, diagnostic::in_colour()))?,
         Format::Json => output::json(&Document::from(checked.as_slice()))?,
     }
     verdict(&checked, args.strict)
@@ -97,27 +122,34 @@ pub(super) fn all(policies: &Path) -> Result<BTreeMap<String, PathBuf>, Failed> 
     Ok(folders)
 }
 
-async fn one(id: String, folder: &Path) -> Checked {
+async fn one(id: String, folder: &Path, offline: bool) -> Checked {
     let database = match Database::load(folder) {
         Ok(database) => database,
         Err(error) => {
             let findings = check::folder(&error);
-            return Checked { id, policy_version: None, status: Status::Error, findings };
+            let (status, live) = (Status::Error, Live::Skipped);
+            return Checked { id, policy_version: None, status, live, findings };
         }
     };
-    let (status, findings) = match service::look(&database, folder).await {
+    let policy_version = Some(database.version().to_owned());
+    if offline {
+        let findings = check::settings(&database.settings);
+        let (status, live) = (Status::Ok, Live::Skipped);
+        return Checked { id, policy_version, status, live, findings };
+    }
+    let (status, live, findings) = match service::look(&database, folder).await {
         Ok((engine, mut findings)) => {
             findings.extend(service::census(&database, &engine).await);
             let status = if check::has_errors(&findings) { Status::Error } else { Status::Ok };
-            (status, findings)
+            (status, Live::Checked, findings)
         }
         Err(error) => {
             let mut findings = vec![check::unreachable(error)];
             findings.extend(check::settings(&database.settings));
-            (unreachable(error), findings)
+            (unreachable(error), Live::Unreachable, findings)
         }
     };
-    Checked { id, policy_version: Some(database.version().to_owned()), status, findings }
+    Checked { id, policy_version, status, live, findings }
 }
 
 /// An address that cannot be used is the folder's fault, not the network's.
@@ -167,13 +199,25 @@ fn number(count: usize, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// A line or two for each finding, then a line about all.
-fn as_text(checked: &[Checked]) -> String {
+/// A line or two for each finding, or its place in a file, then a line about all.
+fn as_text(checked: &[Checked], colour: bool) -> String {
     let mut text = String::new();
     for one in checked {
-        text.push_str(&format!("{}: {}\n", one.id, one.status.name()));
+        let left_out = match (one.live, one.status) {
+            (Live::Skipped, Status::Ok) => " (offline: the live database was not looked at)",
+            (Live::Checked | Live::Unreachable | Live::Skipped, _) => "",
+        };
+        text.push_str(&format!("{}: {}{left_out}\n", one.id, one.status.name()));
         let mut before: &[String] = &[];
         for finding in &one.findings {
+            if let Some(drawn) = diagnostic::drawn(finding, colour) {
+                for line in drawn.lines() {
+                    text.push_str(format!("  {line}").trim_end());
+                    text.push('\n');
+                }
+                text.push('\n');
+                continue;
+            }
             text.push_str(&format!("  {finding}\n"));
             if let Some(hint) = finding.matter.hint() {
                 text.push_str(&format!("    hint: {hint}\n"));
@@ -207,6 +251,7 @@ struct Document<'a> {
 struct Entry<'a> {
     id: &'a str,
     status: &'static str,
+    live: &'static str,
     policy_version: Option<&'a str>,
     findings: Vec<FindingEntry<'a>>,
 }
@@ -217,12 +262,22 @@ struct FindingEntry<'a> {
     code: &'static str,
     file: Option<&'a str>,
     line: Option<usize>,
+    column: Option<usize>,
+    end: Option<End>,
     policy: Option<&'a str>,
     relation: Option<String>,
-    column: Option<&'a str>,
+    /// The relation's column.
+    relation_column: Option<&'a str>,
     message: String,
     hint: Option<String>,
     statements: &'a [String],
+}
+
+/// The first character after the place.
+#[derive(Serialize)]
+struct End {
+    line: usize,
+    column: usize,
 }
 
 impl<'a> From<&'a [Checked]> for Document<'a> {
@@ -230,6 +285,7 @@ impl<'a> From<&'a [Checked]> for Document<'a> {
         let databases = checked.iter().map(|one| Entry {
             id: &one.id,
             status: one.status.name(),
+            live: one.live.name(),
             policy_version: one.policy_version.as_deref(),
             findings: one.findings.iter().map(FindingEntry::from).collect(),
         });
@@ -240,14 +296,17 @@ impl<'a> From<&'a [Checked]> for Document<'a> {
 impl<'a> From<&'a Finding> for FindingEntry<'a> {
     fn from(finding: &'a Finding) -> Self {
         let problem = finding.problem();
+        let (start, end) = diagnostic::place(problem);
         Self {
             severity: finding.severity().name(),
             code: finding.matter.code(),
             file: problem.map(|problem| problem.file.as_str()),
-            line: problem.and_then(|problem| problem.line),
+            line: start.map(|start| start.line),
+            column: start.map(|start| start.column),
+            end: end.map(|Position { line, column }| End { line, column }),
             policy: problem.and_then(|problem| problem.policy.as_deref()),
             relation: finding.relation.as_ref().map(ToString::to_string),
-            column: finding.column.as_ref().map(crate::catalog::ColumnName::as_str),
+            relation_column: finding.column.as_ref().map(crate::catalog::ColumnName::as_str),
             message: finding.matter.to_string(),
             hint: finding.matter.hint().map(std::borrow::Cow::into_owned),
             statements: finding.matter.statements(),

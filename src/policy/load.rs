@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use cedar_policy::pst::Template;
 use cedar_policy::{
@@ -11,15 +12,16 @@ use cedar_policy::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::catalog::{Catalog, CatalogError, check_documents};
+use crate::catalog::{Catalog, Misplaced, check_documents, read as read_catalog};
 use crate::identity::DatabaseId;
 
 use super::check::{Finding, check, columns, entity_type_of, masks, reads_scope};
-use super::problem::{LoadError, Problem, Reason, toml_place};
+use super::place::{Place, Position, Text};
+use super::problem::{LoadError, Problem, Reason};
 use super::related::Hops;
 use super::schema::{check_filter_columns, derive};
 use super::settings::{EngineKind, Settings, SettingsError};
-use super::source::{SourceFile, SourcePolicy, line_of_key};
+use super::source::{SourceFile, SourcePolicy};
 use super::{Database, Rules, Sources, tenancy};
 
 const SETTINGS: &str = "database.toml";
@@ -29,8 +31,7 @@ const CATALOG: &str = "catalog.toml";
 pub(super) fn read(folder: &Path) -> Result<(DatabaseId, Sources), LoadError> {
     let mut problems = Vec::new();
     let mut report = |path: &Path, reason: Reason| {
-        let file = path.display().to_string();
-        problems.push(Problem { file, line: None, policy: None, reason });
+        problems.push(Problem::in_file(path.display().to_string(), reason));
     };
     let unreadable = |error: std::io::Error| Reason::Unreadable(error.to_string());
 
@@ -74,16 +75,15 @@ impl Settings {
     /// Reads the `database.toml` of a folder alone, for a folder that has no catalog yet.
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
         let path = folder.join(SETTINGS);
-        let problem = |line, reason| {
-            let file = path.display().to_string();
-            LoadError::new(vec![Problem { file, line, policy: None, reason }])
-        };
-        let text = fs::read_to_string(&path)
-            .map_err(|error| problem(None, Reason::Unreadable(error.to_string())))?;
-        // With its place and without its picture, which shows the line and so perhaps a password.
-        Self::parse(&text).map_err(|error| {
-            let (line, reason) = settings_reason(error, &text);
-            problem(line, reason)
+        let file = path.display().to_string();
+        let content = fs::read_to_string(&path).map_err(|error| {
+            let reason = Reason::Unreadable(error.to_string());
+            LoadError::new(vec![Problem::in_file(&file, reason)])
+        })?;
+        let text = Arc::new(Text::settings(&file, &content));
+        Self::read(&content).map_err(|errors| {
+            let problem = |error| settings_problem(error, &text);
+            LoadError::new(errors.into_iter().map(problem).collect())
         })
     }
 }
@@ -91,13 +91,21 @@ impl Settings {
 /// Checks texts that are already read; problems are placed in files of `folder`.
 pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Database, LoadError> {
     let mut problems = Vec::new();
-    let settings = Settings::parse(&sources.settings);
-    let catalog = Catalog::parse(&sources.catalog).and_then(|catalog| match &settings {
-        Ok(settings) => {
-            check_documents(&catalog, settings.engine == EngineKind::Mongodb).map(|()| catalog)
-        }
-        Err(_) => Ok(catalog),
+    let in_settings = Arc::new(Text::settings(format!("{folder}/{SETTINGS}"), &sources.settings));
+    let in_catalog = Arc::new(Text::new(format!("{folder}/{CATALOG}"), &sources.catalog));
+    let settings = Settings::read(&sources.settings).map_err(|errors| {
+        problems.extend(errors.into_iter().map(|error| settings_problem(error, &in_settings)));
     });
+    let misplaced = |errors: Vec<Misplaced>| {
+        errors.into_iter().map(|error| catalog_problem(error, &in_catalog)).collect::<Vec<_>>()
+    };
+    let written = read_catalog(&sources.catalog).map_err(|errors| {
+        problems.extend(misplaced(errors));
+    });
+    if let (Ok(settings), Ok(written)) = (&settings, &written) {
+        let errors = check_documents(written, settings.engine == EngineKind::Mongodb);
+        problems.extend(misplaced(errors));
+    }
 
     let mut named: Vec<&(String, String)> = sources.policies.iter().collect();
     named.sort();
@@ -108,114 +116,99 @@ pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Da
     let mut policies = Policies::new(&files);
     problems.append(&mut policies.problems);
 
-    let in_file = |file: &str, line: Option<usize>, reason: Reason| Problem {
-        file: format!("{folder}/{file}"),
-        line,
-        policy: None,
-        reason,
+    let (Ok(settings), Ok(written)) = (settings, written) else {
+        return Err(LoadError::new(problems));
     };
-    match (settings, catalog) {
-        (Ok(settings), Ok(catalog)) => {
-            let declared = tenancy::check(&settings, &catalog);
-            for reason in check_filter_columns(&settings, &catalog).into_iter().chain(declared) {
-                let line = setting_line(&reason, &sources.settings);
-                problems.push(in_file(SETTINGS, line, reason));
-            }
-            let hops = Hops::of(&catalog, settings.engine);
-            problems.extend(policies.check(&catalog, &hops));
-            problems.extend(policies.check_annotations(&catalog, settings.engine));
-            let documents = settings.engine == EngineKind::Mongodb;
-            problems.extend(policies.check_columns(&catalog, documents));
-            let scope_is_read = policies.read_scope();
-            if settings.scope_filter_column.is_some()
-                && !scope_is_read
-                && !policies.loaded.is_empty()
-            {
-                let line = setting_line(&Reason::ScopeUnused, &sources.settings);
-                problems.push(in_file(SETTINGS, line, Reason::ScopeUnused));
-            }
-            match derive(&settings, &catalog) {
-                Ok(schema) => {
-                    problems.extend(policies.validate(&schema));
-                    if problems.is_empty() {
-                        let catalog =
-                            Catalog { functions: settings.functions.as_slice().into(), ..catalog };
-                        let scope_filters = scope_is_read;
-                        let rules = policies.rules()?;
-                        let version = version(sources, &named);
-                        return Ok(Database::new(
-                            id,
-                            settings,
-                            catalog,
-                            schema,
-                            rules,
-                            version,
-                            scope_filters,
-                        ));
-                    }
-                }
-                Err(reasons) => {
-                    let placed = reasons.into_iter().map(|reason| in_file(CATALOG, None, reason));
-                    problems.extend(placed);
-                }
+    let catalog = &written.catalog;
+    let declared = tenancy::check(&settings, catalog);
+    let reasons = check_filter_columns(&settings, catalog).into_iter().chain(declared);
+    problems.extend(reasons.map(|reason| setting_problem(reason, &in_settings)));
+    let hops = Hops::of(catalog, settings.engine);
+    problems.extend(policies.check(catalog, &hops));
+    problems.extend(policies.check_annotations(catalog, settings.engine));
+    let documents = settings.engine == EngineKind::Mongodb;
+    problems.extend(policies.check_columns(catalog, documents));
+    let scope_is_read = policies.read_scope();
+    if settings.scope_filter_column.is_some() && !scope_is_read && !policies.loaded.is_empty() {
+        problems.push(setting_problem(Reason::ScopeUnused, &in_settings));
+    }
+    match derive(&settings, catalog) {
+        Ok(schema) => {
+            problems.extend(policies.validate(&schema));
+            if problems.is_empty() {
+                let rules = policies.rules()?;
+                let catalog =
+                    Catalog { functions: settings.functions.as_slice().into(), ..written.catalog };
+                let version = version(sources, &named);
+                return Ok(Database::new(
+                    id,
+                    settings,
+                    catalog,
+                    schema,
+                    rules,
+                    version,
+                    scope_is_read,
+                ));
             }
         }
-        (settings, catalog) => {
-            if let Err(error) = settings {
-                let (line, reason) = settings_reason(error, &sources.settings);
-                problems.push(in_file(SETTINGS, line, reason));
-            }
-            if let Err(error) = catalog {
-                let (line, reason) = catalog_reason(error);
-                problems.push(in_file(CATALOG, line, reason));
-            }
-        }
+        Err(reasons) => problems.extend(reasons.into_iter().map(|reason| {
+            let bytes = match &reason {
+                Reason::EntityType { relation, .. } => written.relation(relation),
+                _ => None,
+            };
+            placed(bytes.map(|bytes| in_catalog.place(bytes)), &in_catalog, reason)
+        })),
     }
     Err(LoadError::new(problems))
 }
 
-fn settings_reason(error: SettingsError, text: &str) -> (Option<usize>, Reason) {
-    match error {
-        SettingsError::Toml(message) => {
-            let (line, sentence) = toml_place(&message);
-            (line, Reason::Settings(SettingsError::Toml(sentence)))
-        }
+fn placed(place: Option<Place>, text: &Text, reason: Reason) -> Problem {
+    match place {
+        Some(place) => Problem::at(place, reason),
+        None => Problem::in_file(text.path(), reason),
+    }
+}
+
+fn settings_problem(error: SettingsError, text: &Arc<Text>) -> Problem {
+    let place = match &error {
+        SettingsError::Toml(error) => error.bytes.clone().map(|bytes| text.place(bytes)),
+        // Where the setting is left out, the first line stands for the file.
         SettingsError::NoTenantColumn => {
-            (line_of_key(text, "requires_organization_scoping"), Reason::Settings(error))
+            text.key("requires_organization_scoping").or_else(|| text.key("engine"))
         }
-        SettingsError::TenantColumnUnused => {
-            (line_of_key(text, "tenant_filter_column"), Reason::Settings(error))
+        SettingsError::TenantColumnUnused => text.key("tenant_filter_column"),
+        SettingsError::Function { name, .. } => {
+            text.line(|line| line.contains(&format!("\"{name}\"")))
         }
-        SettingsError::Function { ref name, .. } => {
-            let line = text.lines().position(|line| line.contains(name.as_str()));
-            (line.map(|line| line + 1), Reason::Settings(error))
+        SettingsError::EmptyColumn => {
+            let empty = |line: &str| line.contains("_filter_column") && line.contains("\"\"");
+            text.line(empty)
         }
-        SettingsError::EmptyColumn | SettingsError::ZeroLimit => (None, Reason::Settings(error)),
-    }
+        SettingsError::ZeroLimit => text.line(|line| {
+            let limit = line
+                .split_once('=')
+                .filter(|(key, _)| ["rows", "bytes", "milliseconds"].contains(&key.trim()));
+            limit.is_some_and(|(_, value)| value.trim() == "0")
+        }),
+    };
+    placed(place, text, Reason::Settings(error))
 }
 
-fn catalog_reason(error: CatalogError) -> (Option<usize>, Reason) {
-    match error {
-        CatalogError::Toml(message) => {
-            let (line, sentence) = toml_place(&message);
-            (line, Reason::Catalog(CatalogError::Toml(sentence)))
-        }
-        other => (None, Reason::Catalog(other)),
-    }
+fn catalog_problem(Misplaced { error, bytes }: Misplaced, text: &Arc<Text>) -> Problem {
+    placed(bytes.map(|bytes| text.place(bytes)), text, Reason::Catalog(error))
 }
 
-fn setting_line(reason: &Reason, text: &str) -> Option<usize> {
-    match reason {
+fn setting_problem(reason: Reason, text: &Arc<Text>) -> Problem {
+    let place = match &reason {
         Reason::FilterColumnMissing { setting, .. } | Reason::FilterColumnType { setting, .. } => {
-            line_of_key(text, setting)
+            text.key(setting)
         }
-        Reason::Declaration { setting: "tenant_columns", relation, .. } => {
-            line_of_key(text, relation)
-        }
-        Reason::Declaration { setting, .. } => line_of_key(text, setting),
-        Reason::ScopeUnused => line_of_key(text, "scope_filter_column"),
+        Reason::Declaration { setting: "tenant_columns", relation, .. } => text.key(relation),
+        Reason::Declaration { setting, .. } => text.key(setting),
+        Reason::ScopeUnused => text.key("scope_filter_column"),
         _ => None,
-    }
+    };
+    placed(place, text, reason)
 }
 
 /// The policies of all files, under the ids that the rest of the program calls them by.
@@ -244,10 +237,10 @@ impl<'a> Policies<'a> {
                     (None, _) => problems.push(file.problem(source, Reason::MissingId)),
                     (Some(_), Some(first)) => {
                         let reason = Reason::DuplicateId { first: first.clone() };
-                        problems.push(file.problem(source, reason));
+                        problems.push(file.problem_of_id(source, reason));
                     }
                     (Some(name), None) => {
-                        places.insert(name, file.place(source));
+                        places.insert(name, file.head(source).to_string());
                     }
                 }
                 // A policy without an id of its own is still checked, under a name that no `@id` is.
@@ -327,10 +320,11 @@ impl<'a> Policies<'a> {
             self.loaded.iter().map(|loaded| (loaded.policy.id(), loaded)).collect();
         let result = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
         // One mistake is reported for each relation that it is a mistake for: keep the first and count the others.
-        let mut found: BTreeMap<(String, Option<usize>, Option<String>), Vec<Problem>> =
+        let mut found: BTreeMap<(String, Option<Position>, Option<String>), Vec<Problem>> =
             BTreeMap::new();
         let mut report = |problem: Problem| {
-            let place = (problem.file.clone(), problem.line, problem.policy.clone());
+            let start = problem.place.as_ref().map(Place::start);
+            let place = (problem.file.clone(), start, problem.policy.clone());
             found.entry(place).or_default().push(problem);
         };
         let sentence = |id: &PolicyId, message: String| {
@@ -346,7 +340,9 @@ impl<'a> Policies<'a> {
                 ValidationError::UnsafeOptionalAttributeAccess(_) => Reason::Unguarded(message),
                 _ => Reason::Invalid(message),
             };
-            report(loaded.file.problem_of(loaded.source, error, reason));
+            let problem = loaded.file.problem_of(loaded.source, error, reason);
+            let help = problem.help.map(|help| sentence(error.policy_id(), help));
+            report(Problem { help, ..problem });
         }
         for warning in result.validation_warnings() {
             let Some(loaded) = by_id.get(warning.policy_id()) else { continue };
@@ -359,7 +355,10 @@ impl<'a> Policies<'a> {
                     continue;
                 }
                 ValidationWarning::ImpossiblePolicy(_)
-                | ValidationWarning::InvalidActionApplication(_) => Reason::Impossible,
+                | ValidationWarning::InvalidActionApplication(_) => {
+                    report(loaded.file.problem(loaded.source, Reason::Impossible));
+                    continue;
+                }
                 // Names in other scripts are names; what changes the order of reading is not.
                 ValidationWarning::MixedScriptString(_)
                 | ValidationWarning::MixedScriptIdentifier(_)

@@ -6,6 +6,7 @@ use crate::catalog::{CatalogError, ColumnName, RelationName};
 use crate::identity::{InvalidDatabaseId, TenantIdType};
 
 use super::check::Construct;
+use super::place::Place;
 use super::settings::SettingsError;
 use super::source::MAX_POLICY_BYTES;
 
@@ -18,7 +19,9 @@ pub struct LoadError {
 impl LoadError {
     /// `problems` must not be empty; they are put in the order of files and lines.
     pub(super) fn new(mut problems: Vec<Problem>) -> Self {
-        problems.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
+        let key =
+            |problem: &Problem| (problem.file.clone(), problem.place.as_ref().map(Place::start));
+        problems.sort_by_cached_key(key);
         Self { problems }
     }
 
@@ -47,15 +50,43 @@ impl std::error::Error for LoadError {}
 pub struct Problem {
     /// The file's path, as the folder was named.
     pub file: String,
-    /// The line, from 1, where it is known.
-    pub line: Option<usize>,
+    /// Where in the file, where it is known.
+    pub place: Option<Place>,
     /// The policy's `@id`, where the problem is in a policy that has one.
     pub policy: Option<String>,
     /// What is wrong.
     pub reason: Reason,
+    /// What to change, where Cedar says it.
+    pub help: Option<String>,
 }
 
 impl Problem {
+    /// A problem somewhere in a file.
+    pub(super) fn in_file(file: impl Into<String>, reason: Reason) -> Self {
+        Self { file: file.into(), place: None, policy: None, reason, help: None }
+    }
+
+    /// A problem in this place.
+    pub(super) fn at(place: Place, reason: Reason) -> Self {
+        let file = place.path().to_owned();
+        Self { file, place: Some(place), policy: None, reason, help: None }
+    }
+
+    /// The line, from 1, where it is known.
+    pub fn line(&self) -> Option<usize> {
+        self.place.as_ref().map(|place| place.start().line)
+    }
+
+    /// What to change, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        self.reason.hint().or_else(|| self.help.clone())
+    }
+
+    /// The file, with line and column where they are known.
+    pub fn location(&self) -> String {
+        self.place.as_ref().map_or_else(|| self.file.clone(), Place::to_string)
+    }
+
     /// The problem as one line, without its place in the files and without its hint.
     pub fn sentence(&self) -> String {
         // A reason that quotes a parser may have line breaks.
@@ -70,12 +101,8 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        write!(f, ": {}", self.sentence())?;
-        match self.reason.hint() {
+        write!(f, "{}: {}", self.location(), self.sentence())?;
+        match self.hint() {
             Some(hint) => write!(f, "; hint: {hint}"),
             None => Ok(()),
         }
@@ -300,14 +327,4 @@ fn tenant_id_types() -> String {
     let names = [TenantIdType::Integer, TenantIdType::Uuid, TenantIdType::String]
         .map(|id_type| format!("`{}`", id_type.name()));
     names.join(", ")
-}
-
-/// The line and the last sentence of a message of the `toml` crate, which draws a picture of the place.
-pub(super) fn toml_place(message: &str) -> (Option<usize>, String) {
-    let line = message.split_once("at line ").and_then(|(_, rest)| {
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().ok()
-    });
-    let sentence = message.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or(message);
-    (line, sentence.trim().to_owned())
 }

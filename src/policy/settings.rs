@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::functions::{self, FunctionProblem, RawFunction};
-use crate::catalog::AddedFunction;
+use crate::catalog::{AddedFunction, TomlError};
 use crate::identity::TenantIdType;
 
 /// A database system.
@@ -119,26 +119,41 @@ fn required() -> bool {
 }
 
 impl Settings {
-    /// Reads the text of a `database.toml`.
+    /// Reads the text of a `database.toml`. Of several errors, the first is told.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
-        let raw: RawSettings =
-            toml::from_str(text).map_err(|error| SettingsError::Toml(error.to_string()))?;
+        Self::read(text).map_err(|errors| {
+            let first = errors.into_iter().next();
+            first.unwrap_or_else(|| SettingsError::Toml(TomlError::default()))
+        })
+    }
+
+    /// As [`Self::parse`], with every error.
+    pub(super) fn read(text: &str) -> Result<Self, Vec<SettingsError>> {
+        let raw: RawSettings = toml::from_str(text)
+            .map_err(|error| vec![SettingsError::Toml(TomlError::from(&error))])?;
+        let mut errors = Vec::new();
         if raw.requires_organization_scoping && raw.tenant_filter_column.is_none() {
-            return Err(SettingsError::NoTenantColumn);
+            errors.push(SettingsError::NoTenantColumn);
         }
         if !raw.requires_organization_scoping && raw.tenant_filter_column.is_some() {
-            return Err(SettingsError::TenantColumnUnused);
+            errors.push(SettingsError::TenantColumnUnused);
         }
         let columns = [&raw.tenant_filter_column, &raw.scope_filter_column];
         if columns.into_iter().flatten().any(String::is_empty) {
-            return Err(SettingsError::EmptyColumn);
+            errors.push(SettingsError::EmptyColumn);
         }
         let Limits { rows, bytes, milliseconds } = raw.limits;
         if rows == 0 || bytes == 0 || milliseconds == 0 {
-            return Err(SettingsError::ZeroLimit);
+            errors.push(SettingsError::ZeroLimit);
         }
-        let functions = functions::check(raw.functions, raw.engine)
-            .map_err(|(name, problem)| SettingsError::Function { name, problem })?;
+        let functions = functions::check(raw.functions, raw.engine).unwrap_or_else(|error| {
+            let (name, problem) = error;
+            errors.push(SettingsError::Function { name, problem });
+            Vec::new()
+        });
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         Ok(Self {
             engine: raw.engine,
             url: raw.url,
@@ -160,7 +175,7 @@ impl Settings {
 pub enum SettingsError {
     /// Not TOML, or not of the file's form.
     #[error("cannot read the settings: {0}")]
-    Toml(String),
+    Toml(TomlError),
     /// Scoping is on and nothing says by which column.
     #[error("`requires_organization_scoping` is on, so `tenant_filter_column` must name a column")]
     NoTenantColumn,

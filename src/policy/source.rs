@@ -1,10 +1,13 @@
 //! The text of one `*.cedar` file, cut into its policies, each with its place.
 
+use std::ops::Range;
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 use cedar_policy::{Policy, PolicySet};
 use miette::Diagnostic;
 
+use super::place::{Place, Text};
 use super::problem::{Problem, Reason};
 
 /// The longest policy that is read. Cedar walks policies recursively, so length bounds the stack.
@@ -20,49 +23,76 @@ pub(super) struct SourcePolicy {
     offset: usize,
     /// Its text without comments.
     text: String,
+    /// Where the part of the file starts that Cedar read it from: the places that Cedar reports are counted from there.
+    base: usize,
 }
 
 /// A file that was parsed, and what is wrong with it so far.
 pub(super) struct SourceFile {
-    path: String,
-    text: String,
+    text: Arc<Text>,
     pub(super) policies: Vec<SourcePolicy>,
     pub(super) problems: Vec<Problem>,
 }
 
 impl SourceFile {
-    /// Parses a file on its own, so that every place that Cedar reports is a place in it.
+    /// Parses a file on its own, so that every place that Cedar reports is a place in it. Where it does not parse, each
+    /// statement is parsed on its own, so that one mistake hides no other.
     pub(super) fn parse(path: String, text: &str) -> Self {
-        let mut file =
-            Self { path, text: text.to_owned(), policies: Vec::new(), problems: Vec::new() };
-        if let Some(offset) = too_long(text) {
-            let line = Some(file.line_at(offset));
-            let reason = Reason::TooLong;
-            file.problems.push(Problem { file: file.path.clone(), line, policy: None, reason });
-            return file;
+        let mut file = Self {
+            text: Arc::new(Text::new(path, text)),
+            policies: Vec::new(),
+            problems: Vec::new(),
+        };
+        // Comments are blanked, so that a policy that was commented out is not taken for a live one.
+        let code = without_comments(text);
+        let statements = statements(&code);
+        let (fitting, too_long): (Vec<_>, Vec<_>) =
+            statements.into_iter().partition(|statement| statement.len() <= MAX_POLICY_BYTES);
+        for statement in &too_long {
+            let end = statement.start + code.get(statement.clone()).map_or(0, first_line);
+            file.report(statement.start..end, Reason::TooLong, None);
         }
-        match PolicySet::from_str(text) {
-            Ok(set) => file.cut(&set),
-            Err(errors) => {
-                for error in errors.iter() {
-                    let (line, label) = file.label(error);
-                    let reason = match label {
-                        Some(label) => Reason::Syntax(format!("{error}: {label}")),
-                        None => Reason::Syntax(error.to_string()),
-                    };
-                    file.problems.push(Problem {
-                        file: file.path.clone(),
-                        line,
-                        policy: None,
-                        reason,
-                    });
+        if too_long.is_empty() {
+            match PolicySet::from_str(text) {
+                Ok(set) => {
+                    file.cut(&set, &code, 0);
+                    return file;
                 }
+                Err(errors) if fitting.len() < 2 => {
+                    errors.iter().for_each(|error| file.unreadable(error, 0));
+                    return file;
+                }
+                Err(_) => {}
+            }
+        }
+        for statement in fitting {
+            let base = statement.start;
+            let Some(part) = code.get(statement) else { continue };
+            match PolicySet::from_str(part) {
+                Ok(set) => file.cut(&set, part, base),
+                Err(errors) => errors.iter().for_each(|error| file.unreadable(error, base)),
             }
         }
         file
     }
 
-    fn cut(&mut self, set: &PolicySet) {
+    fn report(&mut self, bytes: Range<usize>, reason: Reason, help: Option<String>) {
+        self.problems.push(Problem { help, ..Problem::at(self.text.place(bytes), reason) });
+    }
+
+    fn unreadable(&mut self, error: &dyn Diagnostic, base: usize) {
+        let (place, label) = self.label(error, base);
+        let reason = match label {
+            Some(label) => Reason::Syntax(format!("{error}: {label}")),
+            None => Reason::Syntax(error.to_string()),
+        };
+        let help = error.help().map(|help| help.to_string());
+        let place = place.unwrap_or_else(|| self.text.place(base..base));
+        self.problems.push(Problem { help, ..Problem::at(place, reason) });
+    }
+
+    /// Finds the policies of `set`, which were read from `code`, a part of the file.
+    fn cut(&mut self, set: &PolicySet, code: &str, base: usize) {
         let policies = set.policies().map(|policy| {
             let text = policy.to_cedar().unwrap_or_default();
             (place(policy.id().as_ref()), text, Some(policy.clone()))
@@ -72,45 +102,56 @@ impl SourceFile {
             .map(|template| (place(template.id().as_ref()), template.to_cedar(), None));
         let mut statements: Vec<_> = policies.chain(templates).collect();
         statements.sort_by_key(|(place, ..)| *place);
-        // Comments are blanked, so that a policy that was commented out is not taken for a live one.
-        let code = without_comments(&self.text);
         let mut from = 0;
         for (_, statement, policy) in statements {
             let text = without_comments(&statement);
             let rest = code.get(from..).unwrap_or_default();
-            let offset = from + rest.find(&text).unwrap_or(0);
-            from = offset + text.len();
+            let found = from + rest.find(&text).unwrap_or(0);
+            from = found + text.len();
+            let offset = base + found;
             if let Some(policy) = policy {
                 let id = policy.annotation("id").filter(|id| !id.is_empty()).map(str::to_owned);
-                self.policies.push(SourcePolicy { id, policy, offset, text });
+                self.policies.push(SourcePolicy { id, policy, offset, text, base });
             } else {
-                let line = Some(self.line_at(offset));
-                let file = self.path.clone();
-                let reason = Reason::Template;
-                self.problems.push(Problem { file, line, policy: None, reason });
+                let head = head(&text);
+                self.report(offset + head.start..offset + head.end, Reason::Template, None);
             }
         }
     }
 
-    /// Where a policy starts.
-    pub(super) fn place(&self, policy: &SourcePolicy) -> String {
-        format!("{}:{}", self.path, self.line_at(policy.offset))
+    /// What a policy applies to: from `permit` or `forbid` to the end of its scope.
+    pub(super) fn head(&self, policy: &SourcePolicy) -> Place {
+        let Range { start, end } = head(&policy.text);
+        self.text.place(policy.offset + start..policy.offset + end)
     }
 
     /// A problem in a policy as a whole.
     pub(super) fn problem(&self, policy: &SourcePolicy, reason: Reason) -> Problem {
-        self.problem_at(policy, Some(self.line_at(policy.offset)), reason)
+        Self::problem_at(policy, self.head(policy), reason)
+    }
+
+    /// A problem with a policy's `@id`.
+    pub(super) fn problem_of_id(&self, policy: &SourcePolicy, reason: Reason) -> Problem {
+        let annotation = policy.text.find("@id").and_then(|start| {
+            let rest = policy.text.get(start..)?;
+            Some(policy.offset + start..policy.offset + start + rest.find(')')? + 1)
+        });
+        let place = annotation.map_or_else(|| self.head(policy), |bytes| self.text.place(bytes));
+        Self::problem_at(policy, place, reason)
     }
 
     /// A problem in a construct of a policy that Cedar prints as `shown`.
     pub(super) fn problem_in(&self, policy: &SourcePolicy, shown: &str, reason: Reason) -> Problem {
         // Conditions first, as `resource` and `principal` are also words of every scope.
         let body = policy.text.find('{').unwrap_or(0);
-        let within = find_code(policy.text.get(body..).unwrap_or_default(), shown)
-            .map(|found| body + found)
-            .or_else(|| find_code(&policy.text, shown))
-            .unwrap_or(0);
-        self.problem_at(policy, Some(self.line_at(policy.offset + within)), reason)
+        let found = find_code(policy.text.get(body..).unwrap_or_default(), shown)
+            .map(|found| body + found.start..body + found.end)
+            .or_else(|| find_code(&policy.text, shown));
+        let place = match found {
+            Some(found) => self.text.place(policy.offset + found.start..policy.offset + found.end),
+            None => self.head(policy),
+        };
+        Self::problem_at(policy, place, reason)
     }
 
     /// A problem that Cedar found in a policy.
@@ -120,34 +161,27 @@ impl SourceFile {
         diagnostic: &dyn Diagnostic,
         reason: Reason,
     ) -> Problem {
-        let (line, _) = self.label(diagnostic);
-        self.problem_at(policy, line.or(Some(self.line_at(policy.offset))), reason)
+        let (place, _) = self.label(diagnostic, policy.base);
+        let place = place.unwrap_or_else(|| self.head(policy));
+        let help = diagnostic.help().map(|help| help.to_string());
+        Problem { help, ..Self::problem_at(policy, place, reason) }
     }
 
-    fn problem_at(&self, policy: &SourcePolicy, line: Option<usize>, reason: Reason) -> Problem {
-        Problem { file: self.path.clone(), line, policy: policy.id.clone(), reason }
+    fn problem_at(policy: &SourcePolicy, place: Place, reason: Reason) -> Problem {
+        Problem { policy: policy.id.clone(), ..Problem::at(place, reason) }
     }
 
     /// The place that a diagnostic of Cedar points at, and what it says there.
-    fn label(&self, diagnostic: &dyn Diagnostic) -> (Option<usize>, Option<String>) {
+    fn label(&self, diagnostic: &dyn Diagnostic, base: usize) -> (Option<Place>, Option<String>) {
         match diagnostic.labels().and_then(|mut labels| labels.next()) {
-            Some(label) => (Some(self.line_at(label.offset())), label.label().map(str::to_owned)),
+            Some(label) => {
+                let start = base + label.offset();
+                let place = self.text.place(start..start + label.len());
+                (Some(place), label.label().map(str::to_owned))
+            }
             None => (None, None),
         }
     }
-
-    fn line_at(&self, offset: usize) -> usize {
-        line_at(&self.text, offset)
-    }
-}
-
-fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
-}
-
-/// The line of the first line that starts with a key, as `database.toml` writes its settings.
-pub(super) fn line_of_key(text: &str, key: &str) -> Option<usize> {
-    text.lines().position(|line| line.trim_start().starts_with(key)).map(|index| index + 1)
 }
 
 /// Cedar numbers the statements of a file `policy0`, `policy1` and so on.
@@ -155,25 +189,68 @@ fn place(id: &str) -> Option<usize> {
     id.strip_prefix("policy").and_then(|digits| digits.parse().ok())
 }
 
-/// Where a statement starts that is longer than it may be.
-fn too_long(text: &str) -> Option<usize> {
+/// The statements of a text without comments, each with its semicolon and without the white space before it.
+fn statements(code: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
     let mut start = 0;
-    let mut in_string = false;
-    let mut escaped = false;
-    for (offset, c) in without_comments(text).char_indices() {
+    let (mut in_string, mut escaped) = (false, false);
+    for (offset, c) in code.char_indices() {
         match c {
             _ if escaped => escaped = false,
             '\\' if in_string => escaped = true,
             '"' => in_string = !in_string,
-            ';' if !in_string => start = offset + 1,
+            ';' if !in_string => {
+                found.push(start..offset + 1);
+                start = offset + 1;
+            }
             c if c.is_whitespace() && offset == start => start += c.len_utf8(),
             _ => {}
         }
-        if offset - start.min(offset) > MAX_POLICY_BYTES {
-            return Some(start);
+    }
+    if start < code.len() {
+        found.push(start..code.len());
+    }
+    found
+}
+
+/// From `permit` or `forbid` to the end of the scope; of a text without either, the first line.
+fn head(text: &str) -> Range<usize> {
+    let mut from = 0;
+    // Annotations come first, each with a string at most.
+    while let Some(rest) = text.get(from..) {
+        let start = from + (rest.len() - rest.trim_start().len());
+        if !text.get(start..).unwrap_or_default().starts_with('@') {
+            let end = text.get(start..).and_then(|rest| rest.find(')'));
+            return start..end.map_or(start + first_line(text), |end| start + end + 1);
+        }
+        let Some(end) = end_of_annotation(text.get(start..).unwrap_or_default()) else { break };
+        from = start + end;
+    }
+    0..first_line(text)
+}
+
+/// Behind `@name` or `@name("..")`.
+fn end_of_annotation(text: &str) -> Option<usize> {
+    let open = text.find('(')?;
+    let name = text.find(|c: char| c != '@' && !c.is_alphanumeric() && c != '_')?;
+    if !text.get(name..open)?.trim().is_empty() {
+        return Some(name);
+    }
+    let (mut in_string, mut escaped) = (false, false);
+    for (offset, c) in text.char_indices().skip_while(|(offset, _)| *offset < open) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            ')' if !in_string => return Some(offset + 1),
+            _ => {}
         }
     }
     None
+}
+
+fn first_line(text: &str) -> usize {
+    text.lines().next().unwrap_or_default().trim_end().len()
 }
 
 /// The text with every byte of a comment as a space, so that places stay.
@@ -207,13 +284,26 @@ fn without_comments(text: &str) -> String {
 }
 
 /// Where code is found in other code, spaces and parentheses aside: Cedar prints both its own way.
-fn find_code(text: &str, shown: &str) -> Option<usize> {
+fn find_code(text: &str, shown: &str) -> Option<Range<usize>> {
     let counts = |c: &char| !c.is_whitespace() && !matches!(c, '(' | ')');
     let wanted: String = shown.chars().filter(counts).collect();
     let (mut dense, mut offsets) = (String::new(), Vec::new());
     for (offset, c) in text.char_indices().filter(|(_, c)| counts(c)) {
         dense.push(c);
-        offsets.extend(std::iter::repeat_n(offset, c.len_utf8()));
+        offsets.extend(std::iter::repeat_n(offset..offset + c.len_utf8(), c.len_utf8()));
     }
-    offsets.get(dense.find(&wanted)?).copied()
+    let first = dense.find(&wanted)?;
+    let start = offsets.get(first)?.start;
+    let mut end = offsets.get(first + wanted.len().checked_sub(1)?)?.end;
+    // What was opened inside is closed inside.
+    let opened = |end: usize| {
+        let found = text.get(start..end).unwrap_or_default();
+        found.matches('(').count() > found.matches(')').count()
+    };
+    while opened(end)
+        && let Some(next) = text.get(end..).and_then(|rest| rest.find(')'))
+    {
+        end += next + 1;
+    }
+    Some(start..end)
 }

@@ -3,6 +3,7 @@
 mod columns;
 mod documents;
 mod masks;
+mod places;
 
 use std::time::{Duration, Instant};
 
@@ -242,7 +243,7 @@ fn settings_must_fit_the_catalog() {
         &missing,
         CATALOG,
         &policies,
-        "policies/x/database.toml:5: no relation has the column `tenant_id`",
+        "policies/x/database.toml:5:1: no relation has the column `tenant_id`",
     );
     let text = CATALOG.replace(
         "name = \"tasks\"\ncolumns = [{ name = \"customer_id\", type = \"integer\"",
@@ -258,7 +259,7 @@ fn settings_must_fit_the_catalog() {
         "nullable = true },\n    { name = \"price\"",
         "nullable = 1 },\n    { name = \"price\"",
     );
-    refused(SETTINGS, &broken, &policies, "policies/x/catalog.toml:12: ");
+    refused(SETTINGS, &broken, &policies, "policies/x/catalog.toml:12:53: ");
     let entity =
         CATALOG.replace("name = \"tasks\"", "name = \"tasks\"\nentity_type = \"x; entity y\"");
     refused(SETTINGS, &entity, &policies, "has entity type `x; entity y`");
@@ -275,7 +276,7 @@ fn every_problem_is_reported_with_its_place() {
     ];
     let error = load(SETTINGS, CATALOG, &policies).err().unwrap();
     let places: Vec<_> =
-        error.problems().iter().map(|problem| (problem.file.as_str(), problem.line)).collect();
+        error.problems().iter().map(|problem| (problem.file.as_str(), problem.line())).collect();
     assert_eq!(
         places,
         [
@@ -410,7 +411,7 @@ fn the_deepest_policy_that_is_read_exhausts_no_stack() {
         "\n@id(\"long\") permit (principal, action, resource) when {{ {}true }};",
         "true&&".repeat(4_000)
     );
-    refused(&settings, CATALOG, &[("a.cedar", &policy)], "a.cedar:2: a policy is longer");
+    refused(&settings, CATALOG, &[("a.cedar", &policy)], "a.cedar:2:1: a policy is longer");
     let short = "@id(\"x\") permit (principal, action, resource);\n".to_owned();
     let many: String = (0..1_000).map(|n| short.replace('x', &n.to_string())).collect();
     assert!(load(&settings, CATALOG, &[("a.cedar", &many)]).is_ok());

@@ -107,6 +107,47 @@ async fn exit_codes_say_what_to_do() {
     assert!(exit == 1 && errors.starts_with("error[no_databases]"), "{errors}");
 }
 
+/// Files need no database: CI looks at them before there is one.
+#[tokio::test]
+async fn files_are_checked_without_a_database() {
+    let folder = folder().await;
+    let (exit, output, _) = run(folder.path(), &["check", "gone", "--offline"]);
+    assert_eq!(exit, 0, "{output}");
+    assert!(
+        output.starts_with("gone: ok (offline: the live database was not looked at)\n"),
+        "{output}"
+    );
+    let (exit, output, _) = run(folder.path(), &["check", "--offline", "--format", "json"]);
+    let document: Json = serde_json::from_str(&output).unwrap();
+    let entries = document["databases"].as_array().unwrap();
+    assert!(entries.iter().all(|entry| entry["live"] == "skipped"), "{output}");
+    let codes: Vec<&str> = entries
+        .iter()
+        .flat_map(|entry| entry["findings"].as_array().unwrap())
+        .map(|finding| finding["code"].as_str().unwrap())
+        .collect();
+    assert_eq!((exit, codes), (1, vec!["policy_invalid", "policy_without_id"]));
+    assert!(!output.contains('\u{1b}'), "colour is for terminals");
+}
+
+/// A code is a name that somebody looks up.
+#[test]
+fn every_code_is_in_the_documentation() {
+    let read = |path: &str| std::fs::read_to_string(crate::world::root().join(path)).unwrap();
+    let documented = read("docs/operations.md");
+    let mut codes = 0;
+    for file in ["src/policy/problem.rs", "src/check/matter.rs"] {
+        let source = read(file);
+        let (_, body) = source.split_once("pub fn code(&self) -> &'static str {").unwrap();
+        let (body, _) = body.split_once("\n    }\n").unwrap();
+        for code in body.split("=> \"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(documented.contains(&format!("`{code}`")), "{code} is not documented");
+            codes += 1;
+        }
+    }
+    assert!(codes > 40, "{codes}");
+}
+
 /// What `pull` has just written has no errors, on every engine.
 #[tokio::test]
 async fn what_was_just_pulled_passes() {

@@ -57,7 +57,8 @@ impl Site {
         let text = |finding: &Json, key: &str| finding[key].as_str().unwrap_or("-").to_owned();
         let line = |finding: &Json| {
             let [severity, code, relation, column, message] =
-                ["severity", "code", "relation", "column", "message"].map(|key| text(finding, key));
+                ["severity", "code", "relation", "relation_column", "message"]
+                    .map(|key| text(finding, key));
             format!("{severity} {code} {relation} {column}: {message}")
         };
         (exit, findings.iter().map(line).collect())
