@@ -46,7 +46,7 @@ const ROUNDS: usize = 1_000;
 const MOST_GROWTH: f64 = 1.6;
 
 fn caller(tenant: i64) -> Principal {
-    Principal { tenant: Some(TenantId::Integer(tenant)), scope: None }
+    Principal::new(Some(TenantId::Integer(tenant)), None)
 }
 
 /// The guard's threads have the stack that it wants, as those of `serve` do.

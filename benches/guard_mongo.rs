@@ -55,7 +55,7 @@ fn main() {
 
 fn measure() {
     let database = database();
-    let caller = Principal { tenant: Some(TenantId::Integer(82)), scope: None };
+    let caller = Principal::new(Some(TenantId::Integer(82)), None);
     let filters = database.predicates_for(&caller).unwrap();
     let guard = |query: &str| guard_mongo(query, &database.catalog, &filters);
     typical(&|query| drop(guard(query).unwrap()), &|query| {

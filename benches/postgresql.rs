@@ -220,7 +220,7 @@ fn forms(database: &Database, query: &str, filter: &str) -> [String; 4] {
     } else {
         format!("{plain}{filter}")
     };
-    let principal = Principal { tenant: Some(TenantId::Integer(82)), scope: None };
+    let principal = Principal::new(Some(TenantId::Integer(82)), None);
     let filters = database.predicates_for(&principal).unwrap();
     let guarded = guard_sql(&plain, Dialect::Postgresql, &database.catalog, &filters).unwrap();
     assert!(guarded.query().fence().is_none(), "{plain}");

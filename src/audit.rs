@@ -99,6 +99,9 @@ impl Record {
         let principal = self.principal.as_ref();
         let tenant = principal.and_then(|principal| principal.tenant.as_ref());
         let scope = principal.and_then(|principal| principal.scope.as_ref());
+        let claims =
+            principal.map(|principal| &principal.claims).filter(|claims| !claims.is_empty());
+        let claims = claims.and_then(|claims| serde_json::to_string(claims).ok());
         let elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             target: TARGET,
@@ -107,6 +110,7 @@ impl Record {
             // As a string, which the human format quotes: a tenant's name must not pass for further fields.
             tenant = tenant.map(ToString::to_string),
             scope = scope.map(ScopeId::as_str),
+            claims,
             database = self.database.as_ref().map(DatabaseId::as_str),
             policy_version = self.policy_version,
             question = self.question,
@@ -179,8 +183,7 @@ mod tests {
         let mut record = Record::begin("r1");
         record.key_id = Some("key_1".to_owned());
         let scope = "user-john-456".parse().unwrap();
-        record.principal =
-            Some(Principal { tenant: Some(TenantId::Integer(82)), scope: Some(scope) });
+        record.principal = Some(Principal::new(Some(TenantId::Integer(82)), Some(scope)));
         record.database = Some("demo".parse().unwrap());
         record.policy_version = Some("v1".to_owned());
         record.question = Some("Show my tasks".to_owned());

@@ -32,8 +32,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 use crate::guard::sql::STACK_BYTES;
-use crate::identity::DatabaseId;
+use crate::identity::{DatabaseId, Principal};
 use crate::policy::Database;
+use crate::policy::settings::Settings;
+use crate::service::{self, Denial};
 use output::Failed;
 
 /// Answers questions about a database, each customer seeing only its own rows.
@@ -139,9 +141,19 @@ struct CallerArgs {
     /// The scope inside the tenant.
     #[arg(long, value_name = "SCOPE")]
     scope: Option<String>,
+    /// Further claims, one JSON object.
+    #[arg(long, value_name = "JSON")]
+    claims: Option<String>,
     /// How the result of `guard`, and any error, is written.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+}
+
+impl CallerArgs {
+    fn identify(&self, settings: &Settings) -> Result<Principal, Denial> {
+        let (tenant, scope) = (self.tenant.as_deref(), self.scope.as_deref());
+        service::identify(settings, tenant, scope, self.claims.as_deref())
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -154,7 +166,7 @@ enum Format {
 struct QueryArgs {
     #[command(flatten)]
     caller: CallerArgs,
-    /// Reads one JSON object a line, `{"id", "query", "tenant", "scope"}`, and writes one a line.
+    /// Reads one JSON object a line, `{"id", "query", "tenant", "scope", "claims"}`, and writes one a line.
     #[arg(long)]
     batch: bool,
     /// The query.

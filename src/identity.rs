@@ -1,9 +1,13 @@
 //! Who asks, and of which database: parsed once, at the edge, and comparable ever after.
 
+mod claims;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Deserialize;
+
+pub use claims::{ClaimType, ClaimValue, Claims, MAX_CLAIM_MEMBERS};
 
 /// The longest scope id and string tenant id, in characters.
 const MAX_ID_CHARS: usize = 256;
@@ -138,6 +142,21 @@ pub struct Principal {
     pub tenant: Option<TenantId>,
     /// The scope inside the tenant, where the caller named one.
     pub scope: Option<ScopeId>,
+    /// What else is known of the caller.
+    pub claims: Claims,
+}
+
+impl Principal {
+    /// A caller without claims.
+    pub fn new(tenant: Option<TenantId>, scope: Option<ScopeId>) -> Self {
+        Self { tenant, scope, claims: Claims::default() }
+    }
+
+    /// The same caller with these claims.
+    #[must_use]
+    pub fn with_claims(self, claims: Claims) -> Self {
+        Self { claims, ..self }
+    }
 }
 
 /// The name of a database: the name of its folder under `policies/`.

@@ -5,6 +5,7 @@
 //! that they were validated against; the solver is cvc5, a program of its own. What it finds is shown only after the
 //! ordinary evaluator has said the same (`Database::verdict`).
 
+mod claims;
 mod diff;
 mod encode;
 mod example;

@@ -1,5 +1,6 @@
 //! The pipeline: principal -> filters -> (question -> proposal) -> guard -> engine -> audit -> reply.
 
+mod claims;
 mod databases;
 mod gate;
 mod served;
@@ -14,12 +15,13 @@ use crate::policy::settings::{EngineKind, Settings};
 use crate::policy::{Database, Unsupported};
 use crate::predicate::PredicateSet;
 use crate::question::{self, Readable, Understanding};
+pub use claims::InvalidClaims;
 pub use databases::{Databases, Service};
 pub use gate::{census, look};
 pub use served::{NotServed, Served};
 
 /// Why a caller is not told anything. The texts are the vendor's, to the letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// No tenant where one is required.
     #[error("X-Tenant-Id header is required when organization scoping is enabled.")]
@@ -33,26 +35,31 @@ pub enum Denial {
     /// Not a scope id.
     #[error("Invalid X-Scope-Id format. Must be 1 to 256 printable characters.")]
     InvalidScope,
+    /// Not the claims of a caller of this database.
+    #[error("Invalid X-Claims. {0}")]
+    InvalidClaims(InvalidClaims),
 }
 
 impl Denial {
     /// The code as it is sent.
-    pub fn code(self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::TenantRequired => "tenant_required",
             Self::InvalidTenant(_) => "invalid_tenant_id",
             Self::ScopingNotEnabled => "scoping_not_enabled",
             Self::InvalidScope => "invalid_scope_id",
+            Self::InvalidClaims(_) => "invalid_claims",
         }
     }
 }
 
-/// Reads who asks. Whatever is malformed before it is text (two headers, bytes) is given as the empty text, which is
-/// no id of any type.
+/// Reads who asks; `claims` is a JSON object. Whatever is malformed before it is text (two headers, bytes) is given as the
+/// empty text, which is no id of any type and no object.
 pub fn identify(
     settings: &Settings,
     tenant: Option<&str>,
     scope: Option<&str>,
+    claims: Option<&str>,
 ) -> Result<Principal, Denial> {
     let tenant = match (settings.requires_organization_scoping, tenant) {
         (true, None) => return Err(Denial::TenantRequired),
@@ -65,7 +72,9 @@ pub fn identify(
         (false, Some(_)) => return Err(Denial::ScopingNotEnabled),
     };
     let scope = scope.map(str::parse::<ScopeId>).transpose().map_err(|_| Denial::InvalidScope)?;
-    Ok(Principal { tenant, scope })
+    let claims = claims.map(|text| claims::read(text, &settings.claims)).transpose();
+    let claims = claims.map_err(Denial::InvalidClaims)?.unwrap_or_default();
+    Ok(Principal::new(tenant, scope).with_claims(claims))
 }
 
 /// Why there is no answer.

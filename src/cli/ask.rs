@@ -31,8 +31,7 @@ struct AnswerLine {
 
 pub(super) async fn run(policies: &Path, args: AskArgs) -> Result<(), Failed> {
     let (database, folder) = load(policies, &args.caller.database)?;
-    let (tenant, scope) = (args.caller.tenant.as_deref(), args.caller.scope.as_deref());
-    let principal = service::identify(&database.settings, tenant, scope)?;
+    let principal = args.caller.identify(&database.settings)?;
     let served = Served::open(database, &folder).await;
     let record = Record::begin("cli");
     output::json(&match service::answer(&served, &principal, &args.question, record).await? {

@@ -20,6 +20,7 @@ struct Asked {
     query: String,
     tenant: Option<Json>,
     scope: Option<String>,
+    claims: Option<Json>,
 }
 
 /// A line of output: always every key.
@@ -73,7 +74,7 @@ async fn answer(
     let bad = || {
         Failed::new(
             "bad_request",
-            "the line is not an object with `id`, `query`, `tenant` and `scope`",
+            "the line is not an object with `id`, `query`, `tenant`, `scope` and `claims`",
         )
     };
     let mut object: serde_json::Map<String, Json> =
@@ -88,11 +89,12 @@ async fn answer(
         Some(Json::Bool(_) | Json::Array(_) | Json::Object(_)) => return Err(bad()),
     };
     let scope = asked.scope.as_deref().or(defaults.scope.as_deref());
+    let claims = asked.claims.map(|claims| claims.to_string()).or_else(|| defaults.claims.clone());
     let settings = match work {
         Work::Guard(database) => &database.settings,
         Work::Run(served) => &served.database.settings,
     };
-    let principal = service::identify(settings, tenant.as_deref(), scope)?;
+    let principal = service::identify(settings, tenant.as_deref(), scope, claims.as_deref())?;
     let record = Record::begin("cli");
     match work {
         Work::Guard(database) => {

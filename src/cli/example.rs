@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+use crate::identity::Claims;
 use crate::policy::Verdict;
 use crate::predicate::{Row, Value};
 use crate::prove::Example;
@@ -11,7 +12,10 @@ use crate::prove::Example;
 pub(super) fn caller(example: &Example) -> String {
     let tenant = example.principal.tenant.as_ref().map(|tenant| format!("tenant {tenant}"));
     let scope = example.principal.scope.as_ref().map(|scope| format!("scope {}", scope.as_str()));
-    let caller: Vec<String> = tenant.into_iter().chain(scope).collect();
+    let claims = &example.principal.claims;
+    let claims = serde_json::to_string(claims).ok().filter(|_| !claims.is_empty());
+    let claims = claims.map(|claims| format!("claims {claims}"));
+    let caller: Vec<String> = tenant.into_iter().chain(scope).chain(claims).collect();
     if caller.is_empty() { "anybody".to_owned() } else { caller.join(", ") }
 }
 
@@ -68,6 +72,7 @@ fn add(all: &mut Map<String, Json>, path: &str, row: &Row) {
 pub(super) struct ExampleEntry {
     tenant: Option<String>,
     scope: Option<String>,
+    claims: Claims,
     key: String,
     row: Map<String, Json>,
     touched: Vec<String>,
@@ -82,6 +87,7 @@ impl From<&Example> for ExampleEntry {
         Self {
             tenant: example.principal.tenant.as_ref().map(ToString::to_string),
             scope: example.principal.scope.as_ref().map(|scope| scope.as_str().to_owned()),
+            claims: example.principal.claims.clone(),
             key: example.key.clone(),
             row: cells(&example.row),
             touched: example.touched.iter().map(ToString::to_string).collect(),

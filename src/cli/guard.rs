@@ -88,8 +88,7 @@ pub(super) async fn run(policies: &Path, args: GuardArgs) -> Result<(), Failed> 
     let Some(text) = query else {
         return batch::run(Work::Guard(&database), &caller).await;
     };
-    let (tenant, scope) = (caller.tenant.as_deref(), caller.scope.as_deref());
-    let principal = service::identify(&database.settings, tenant, scope)?;
+    let principal = caller.identify(&database.settings)?;
     let query = service::guard_only(&database, &principal, &text, Record::begin("cli"))?;
     let filters = database.predicates_for(&principal).map_err(Failure::from)?;
     let (catalog, filters) = (&database.catalog, &*filters);

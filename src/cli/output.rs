@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Format;
 use crate::engine::EngineError;
-use crate::service::{Denial, Failure, NotServed};
+use crate::service::{Denial, Failure, InvalidClaims, NotServed};
 use crate::store::StoreError;
 
 /// A command that did not do what was asked.
@@ -149,13 +149,22 @@ impl From<StoreError> for Failed {
 impl From<Denial> for Failed {
     fn from(denial: Denial) -> Self {
         // The HTTP texts name headers, which a shell does not have.
-        let message = match denial {
+        let message = match &denial {
             Denial::TenantRequired => "this database needs a tenant".to_owned(),
             Denial::InvalidTenant(expected) => {
                 format!("the tenant must be {}", expected.describe())
             }
             Denial::ScopingNotEnabled => "this database has no tenants".to_owned(),
             Denial::InvalidScope => "the scope must be 1 to 256 printable characters".to_owned(),
+            Denial::InvalidClaims(InvalidClaims::Form) => {
+                "the claims must be one JSON object of up to 8 KiB, each claim once".to_owned()
+            }
+            Denial::InvalidClaims(InvalidClaims::Undeclared) => {
+                "a claim is not declared under `[claims]` of this database".to_owned()
+            }
+            Denial::InvalidClaims(InvalidClaims::Type { name, expected }) => {
+                format!("the claim `{name}` must be {}", expected.describe())
+            }
         };
         Self::new(denial.code(), message)
     }

@@ -18,8 +18,7 @@ pub(super) async fn run(policies: &Path, args: QueryArgs) -> Result<(), Failed> 
     let Some(text) = args.query else {
         return batch::run(Work::Run(&served), &args.caller).await;
     };
-    let (tenant, scope) = (args.caller.tenant.as_deref(), args.caller.scope.as_deref());
-    let principal = service::identify(&served.database.settings, tenant, scope)?;
+    let principal = args.caller.identify(&served.database.settings)?;
     let (_, rows) = service::query(&served, &principal, &text, Record::begin("cli")).await?;
     output::json(&Table::from(rows))
 }

@@ -8,6 +8,7 @@ use super::error::ApiError;
 const X_API_KEY: &str = "x-api-key";
 const X_TENANT_ID: &str = "x-tenant-id";
 const X_SCOPE_ID: &str = "x-scope-id";
+const X_CLAIMS: &str = "x-claims";
 
 /// The id of the caller's key.
 pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<String, ApiError> {
@@ -48,6 +49,11 @@ pub(super) fn tenant(headers: &HeaderMap) -> Option<&str> {
 /// The scope as the caller names it. Names of people are not always ASCII, so this is read as UTF-8.
 pub(super) fn scope(headers: &HeaderMap) -> Option<&str> {
     text(headers, X_SCOPE_ID, |value| std::str::from_utf8(value.as_bytes()).ok())
+}
+
+/// The claims as the caller names them, as UTF-8.
+pub(super) fn claims(headers: &HeaderMap) -> Option<&str> {
+    text(headers, X_CLAIMS, |value| std::str::from_utf8(value.as_bytes()).ok())
 }
 
 fn text<'a>(

@@ -134,7 +134,7 @@ impl From<Denial> for ApiError {
             Denial::TenantRequired | Denial::InvalidTenant(_) | Denial::ScopingNotEnabled => {
                 StatusCode::FORBIDDEN
             }
-            Denial::InvalidScope => StatusCode::BAD_REQUEST,
+            Denial::InvalidScope | Denial::InvalidClaims(_) => StatusCode::BAD_REQUEST,
         };
         Self { status, code: denial.code(), message: denial.to_string().into(), hint: None }
     }

@@ -141,7 +141,7 @@ async fn admit<B: Asking + DeserializeOwned>(
     }
 }
 
-/// The order is part of the API: key, body, database, tenant and scope. Nothing is said about a database to whoever
+/// The order is part of the API: key, body, database, tenant, scope and claims. Nothing is said about a database to whoever
 /// has no key.
 async fn steps<B: Asking + DeserializeOwned>(
     app: &App,
@@ -157,7 +157,12 @@ async fn steps<B: Asking + DeserializeOwned>(
     record.database = body.database_id().parse().ok();
     let served = found.map_err(Failure::from)?;
     let (tenant, scope) = (access::tenant(&parts.headers), access::scope(&parts.headers));
-    let principal = service::identify(&served.database.settings, tenant, scope)?;
+    let principal = service::identify(
+        &served.database.settings,
+        tenant,
+        scope,
+        access::claims(&parts.headers),
+    )?;
     Ok((served, principal, body))
 }
 

@@ -22,7 +22,9 @@ use crate::catalog::{
     Catalog, CedarType, Column, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation, ancestors,
 };
 pub use construct::Construct;
-pub(super) use reach::{Reach, attributes, follows_key, reach, reads, seen_from_parent};
+pub(super) use reach::{
+    Reach, attributes, follows_key, reach, reads, reads_claims, seen_from_parent,
+};
 
 /// A construct that was found, as Cedar prints it.
 pub(super) struct Finding {

@@ -9,7 +9,7 @@ use cedar_policy::{
 };
 
 use crate::catalog::{ColumnName, PRINCIPAL_TYPE, Relation};
-use crate::identity::{Principal, TenantId, TenantIdType};
+use crate::identity::{ClaimValue, Principal, TenantId, TenantIdType};
 use crate::predicate::{Mask, Masked, RowFilter};
 
 use super::check::masks::masks;
@@ -21,7 +21,8 @@ use super::simplify::simplify;
 use super::{Rules, Unsupported};
 
 /// The caller as an entity; `None` where it is not of the kind that the database's settings ask for.
-// INVARIANT (default deny): a caller without a tenant, or with one of another type, has no entity and so no rows.
+// INVARIANT (default deny): a caller without a tenant, or with one of another type, has no entity and so no rows; nor has
+// one with claims that are not declared.
 pub(super) fn caller(settings: &Settings, principal: &Principal) -> Option<Entity> {
     let mut attributes = HashMap::new();
     match (settings.requires_organization_scoping, &principal.tenant) {
@@ -48,7 +49,28 @@ pub(super) fn caller(settings: &Settings, principal: &Principal) -> Option<Entit
         let value = RestrictedExpression::new_string(scope.as_str().to_owned());
         attributes.insert("scope".to_owned(), value);
     }
+    for (name, value) in principal.claims.iter() {
+        // Another version of the settings may have taken them.
+        let declared = settings.claims.get(name).is_some_and(|declared| value.is(*declared));
+        if !declared {
+            return None;
+        }
+        attributes.insert(name.to_owned(), claim(value));
+    }
     Entity::new(uid(PRINCIPAL_TYPE, "caller")?, attributes, HashSet::new()).ok()
+}
+
+fn claim(value: &ClaimValue) -> RestrictedExpression {
+    let text = |text: &String| RestrictedExpression::new_string(text.clone());
+    match value {
+        ClaimValue::String(value) => text(value),
+        ClaimValue::Integer(value) => RestrictedExpression::new_long(*value),
+        ClaimValue::Boolean(value) => RestrictedExpression::new_bool(*value),
+        ClaimValue::Strings(members) => RestrictedExpression::new_set(members.iter().map(text)),
+        ClaimValue::Integers(members) => RestrictedExpression::new_set(
+            members.iter().copied().map(RestrictedExpression::new_long),
+        ),
+    }
 }
 
 /// The entity of this type and id.

@@ -184,6 +184,8 @@ fn settings_problem(error: SettingsError, text: &Arc<Text>) -> Problem {
             let empty = |line: &str| line.contains("_filter_column") && line.contains("\"\"");
             text.line(empty)
         }
+        SettingsError::ClaimName(name) => text.key(name),
+        SettingsError::TooManyClaims => text.line(|line| line.trim() == "[claims]"),
         SettingsError::ZeroLimit => text.line(|line| {
             let limit = line
                 .split_once('=')

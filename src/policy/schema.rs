@@ -31,7 +31,11 @@ pub fn cedarschema(settings: &Settings, catalog: &Catalog) -> String {
         let tenant = tenant_type(settings.tenant_id_type).name();
         text.push_str(&format!("  tenant: {tenant},\n"));
     }
-    text.push_str("  scope?: String,\n};\n");
+    text.push_str("  scope?: String,\n");
+    for (name, claim) in &settings.claims {
+        text.push_str(&format!("  {name}?: {},\n", claim.cedar_name()));
+    }
+    text.push_str("};\n");
     let hops = Hops::of(catalog, settings.engine);
     for relation in &catalog.relations {
         text.push_str(&format!("\nentity {} = {{\n", relation.entity_type));
@@ -189,7 +193,7 @@ pub(crate) fn access(settings: &Settings, column: &ColumnName) -> String {
 
 /// Cedar's identifiers, less its reserved words.
 /// <https://docs.cedarpolicy.com/policies/syntax-grammar.html#grammar-ident>
-fn is_identifier(text: &str) -> bool {
+pub(super) fn is_identifier(text: &str) -> bool {
     const RESERVED: [&str; 10] =
         ["true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar"];
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::functions::{self, FunctionProblem, RawFunction};
+use super::schema::is_identifier;
 use crate::catalog::{AddedFunction, TomlError};
-use crate::identity::TenantIdType;
+use crate::identity::{ClaimType, TenantIdType};
 
 /// A database system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -84,6 +85,8 @@ pub struct Settings {
     pub unscoped_relations: Vec<String>,
     /// By relation, the column that holds the tenant where it is not `tenant_filter_column`.
     pub tenant_columns: BTreeMap<String, String>,
+    /// What else may be known of a caller: attributes of the principal, each of them optional.
+    pub claims: BTreeMap<String, ClaimType>,
     /// Bounds on one answer.
     pub limits: Limits,
     /// Functions of the database's own that queries may call.
@@ -108,6 +111,8 @@ struct RawSettings {
     unscoped_relations: Vec<String>,
     #[serde(default)]
     tenant_columns: BTreeMap<String, String>,
+    #[serde(default)]
+    claims: BTreeMap<String, ClaimType>,
     #[serde(default)]
     limits: Limits,
     #[serde(default)]
@@ -146,6 +151,7 @@ impl Settings {
         if rows == 0 || bytes == 0 || milliseconds == 0 {
             errors.push(SettingsError::ZeroLimit);
         }
+        errors.extend(check_claims(&raw.claims).err());
         let functions = functions::check(raw.functions, raw.engine).unwrap_or_else(|error| {
             let (name, problem) = error;
             errors.push(SettingsError::Function { name, problem });
@@ -164,9 +170,25 @@ impl Settings {
             shared_relations: raw.shared_relations,
             unscoped_relations: raw.unscoped_relations,
             tenant_columns: raw.tenant_columns,
+            claims: raw.claims,
             limits: raw.limits,
             functions,
         })
+    }
+}
+
+/// The most claims that a database may declare.
+const MAX_CLAIMS: usize = 32;
+
+/// That each claim can be an attribute of the principal beside those that it has anyway.
+fn check_claims(claims: &BTreeMap<String, ClaimType>) -> Result<(), SettingsError> {
+    let unusable = |name: &&String| {
+        name.len() > 64 || !is_identifier(name) || ["tenant", "scope"].contains(&name.as_str())
+    };
+    match claims.keys().find(unusable) {
+        Some(name) => Err(SettingsError::ClaimName(name.clone())),
+        None if claims.len() > MAX_CLAIMS => Err(SettingsError::TooManyClaims),
+        None => Ok(()),
     }
 }
 
@@ -187,6 +209,14 @@ pub enum SettingsError {
     /// A column named "".
     #[error("`tenant_filter_column` and `scope_filter_column` must not be empty")]
     EmptyColumn,
+    /// A claim that cannot be written in a policy as `principal.name`, or that the principal has already.
+    #[error(
+        "`[claims]`: `{0}` must be an identifier of Cedar's of up to 64 letters, digits and `_`, other than `tenant` and `scope`"
+    )]
+    ClaimName(String),
+    /// More claims than a caller could name.
+    #[error("`[claims]` declares more than {MAX_CLAIMS} claims")]
+    TooManyClaims,
     /// A limit of nothing would refuse every answer.
     #[error("`limits` must be greater than zero")]
     ZeroLimit,

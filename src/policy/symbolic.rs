@@ -15,7 +15,7 @@ use cedar_policy::{
 use crate::catalog::{CedarType, Column, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation};
 use crate::predicate::{CmpOp, Predicate, RowFilter, Value};
 
-use super::check::{follows_key, is_var};
+use super::check::{follows_key, is_var, reads_claims};
 use super::evaluate::{context, uid};
 use super::lower::lower;
 use super::related::Hops;
@@ -266,6 +266,10 @@ impl Symbolic<'_> {
         let leads = |name: &str| self.hops.named(&self.relation.name, name).is_some();
         if follows_key(condition, &leads) {
             return Err(unsupported(RELATED));
+        }
+        // INVARIANT (exact or refused): nothing sets a claim in the database.
+        if reads_claims(condition) {
+            return Err(unsupported("a claim, of which the database's settings say nothing"));
         }
         let filter = lower(&self.joined(condition), want, &self.relation, self.hops, id)?;
         let filter = if want { self.reader().and(filter) } else { filter };

@@ -77,7 +77,7 @@ fn refused(settings: &str, catalog: &str, policies: &[(&str, &str)], expected: &
 }
 
 fn principal(tenant: Option<TenantId>, scope: Option<&str>) -> Principal {
-    Principal { tenant, scope: scope.map(|scope| scope.parse().unwrap()) }
+    Principal::new(tenant, scope.map(|scope| scope.parse().unwrap()))
 }
 
 fn filter(database: &Database, principal: &Principal, relation: &str) -> RowFilter {

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use cedar_policy::{Entity, EntityUid, EvalResult};
 use cedar_policy_symcc::Env;
 
+use super::claims;
 use crate::catalog::{CedarType, Column, ColumnName, ColumnType, Relation, RelationName};
-use crate::identity::{Principal, ScopeId, TenantId, TenantIdType};
+use crate::identity::{Claims, Principal, ScopeId, TenantId, TenantIdType};
 use crate::policy::{Database, Verdict};
 use crate::predicate::{Parent, Row, Value};
 
@@ -33,6 +34,7 @@ pub struct Example {
 struct Draft {
     tenant: Option<Value>,
     scope: Option<String>,
+    claims: Claims,
     touched: Vec<ColumnName>,
     key: String,
     row: Row,
@@ -89,6 +91,7 @@ impl Example {
 /// One thing to make simpler.
 enum Step {
     NoScope,
+    NoClaim(String),
     Untouched(ColumnName),
     Empty(ColumnName),
     Rename(Value, Value),
@@ -98,8 +101,9 @@ enum Step {
 type Simpler = fn(&Draft, &Database, &Relation) -> Vec<Step>;
 
 /// What is tried, in this order.
-const SIMPLER: [Simpler; 5] = [
+const SIMPLER: [Simpler; 6] = [
     |draft, _, _| draft.scope.iter().map(|_| Step::NoScope).collect(),
+    |draft, _, _| draft.claims.iter().map(|(name, _)| Step::NoClaim(name.to_owned())).collect(),
     |draft, _, _| draft.touched.iter().cloned().map(Step::Untouched).collect(),
     |_, _, relation| {
         let optional = relation.columns.iter().filter(|column| column.nullable);
@@ -117,6 +121,11 @@ impl Step {
         let mut changed = draft.clone();
         match self {
             Self::NoScope => changed.scope = None,
+            Self::NoClaim(name) => {
+                let kept = draft.claims.iter().filter(|(own, _)| *own != name);
+                changed.claims =
+                    kept.map(|(name, claim)| (name.to_owned(), claim.clone())).collect();
+            }
             Self::Untouched(column) => changed.touched.retain(|other| *other != column),
             Self::Empty(column) => changed.row = without(&draft.row, &column),
             Self::Rename(from, to) => changed.rename(&from, &to),
@@ -164,7 +173,8 @@ impl Draft {
         // What is no column of the relation cannot be touched in it.
         let touched = touched.filter(|column| relation.column(column).is_some()).collect();
         let key = resource.id().unescaped().to_owned();
-        Some(Self { tenant: attribute("tenant"), scope, touched, key, row })
+        let claims = claims::read(principal, &database.settings.claims);
+        Some(Self { tenant: attribute("tenant"), scope, claims, touched, key, row })
     }
 
     fn example(&self, database: &Database, relation: &Relation) -> Option<Example> {
@@ -183,10 +193,11 @@ impl Draft {
             Some(scope) => Some(scope.parse().ok()?),
             None => None,
         };
-        if !relation.columns.iter().all(|column| self.can_hold(column)) {
+        let claims = claims::can_be(&self.claims, &database.settings.claims);
+        if !claims || !relation.columns.iter().all(|column| self.can_hold(column)) {
             return None;
         }
-        let principal = Principal { tenant, scope };
+        let principal = Principal::new(tenant, scope).with_claims(self.claims.clone());
         let (key, row, touched) = (self.key.clone(), self.row.clone(), self.touched.clone());
         let asked = Example { principal, key, row, touched, verdict: None };
         let verdict = asked.verdict_of(database, &relation.name);
@@ -236,7 +247,9 @@ impl Draft {
                 if self.scope.as_ref() == Some(text) && text.parse::<ScopeId>().is_err());
             let held = |column: &&Column| self.row.get(&column.name) == Some(&from);
             let mut columns = relation.columns.iter().filter(held);
-            if no_tenant || no_scope || columns.any(|column| !self.can_hold(column)) {
+            let no_claim = matches!(&from, Value::String(text) if text.parse::<ScopeId>().is_err())
+                && claims::values(&self.claims).contains(&from);
+            if no_tenant || no_scope || no_claim || columns.any(|column| !self.can_hold(column)) {
                 draft.rename(&from, &to);
             }
         }
@@ -252,6 +265,7 @@ impl Draft {
         {
             self.scope = Some(to.clone());
         }
+        self.claims = claims::renamed(&self.claims, from, to);
         let columns: Vec<ColumnName> = self.row.keys().cloned().collect();
         for column in columns {
             if self.row.get(&column) == Some(from) {
@@ -273,6 +287,7 @@ impl Draft {
         let mut values: Vec<Value> = Vec::new();
         values.extend(self.tenant.clone());
         values.extend(self.scope.clone().map(Value::String));
+        values.extend(claims::values(&self.claims));
         values.extend(
             relation.columns.iter().filter_map(|column| self.row.get(&column.name).cloned()),
         );
@@ -382,7 +397,7 @@ fn read_column(entity: &Entity, column: &Column, row: &mut Row) {
     }
 }
 
-fn value(found: &EvalResult) -> Option<Value> {
+pub(super) fn value(found: &EvalResult) -> Option<Value> {
     match found {
         EvalResult::Bool(value) => Some(Value::Bool(*value)),
         EvalResult::Long(value) => Some(Value::Long(*value)),

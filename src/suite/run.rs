@@ -92,8 +92,12 @@ impl Suite {
 
     async fn ran(&self, test: &Test, stage: &mut Stage<'_>) -> Result<Ran, Ran> {
         let database = stage.database;
-        let principal =
-            service::identify(&database.settings, test.tenant.as_deref(), test.scope.as_deref());
+        let principal = service::identify(
+            &database.settings,
+            test.tenant.as_deref(),
+            test.scope.as_deref(),
+            None,
+        );
         let principal = match (principal, &test.expected) {
             (Ok(principal), _) => principal,
             (Err(denial), Expected::Refused { code, .. }) => {

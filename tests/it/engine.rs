@@ -28,7 +28,7 @@ async fn served(limits: &str) -> (Served, TempDir) {
 }
 
 async fn run(served: &Served, text: &str) -> Result<(usize, bool), Failure> {
-    let principal = service::identify(&served.database.settings, Some("82"), None).unwrap();
+    let principal = service::identify(&served.database.settings, Some("82"), None, None).unwrap();
     let (_, rows) = service::query(served, &principal, text, Record::begin("test")).await?;
     Ok((rows.rows.len(), rows.truncated))
 }
@@ -67,7 +67,7 @@ async fn the_demo_database_builds_itself() {
     let folder = crate::world::root().join("policies/demo");
     let served = Served::open(Database::load(&folder).unwrap(), &folder).await;
     assert_eq!(served.problem(), None);
-    let principal = service::identify(&served.database.settings, Some("82"), None).unwrap();
+    let principal = service::identify(&served.database.settings, Some("82"), None, None).unwrap();
     let text = "SELECT DISTINCT customer_id FROM tasks";
     let (_, rows) = service::query(&served, &principal, text, Record::begin("test")).await.unwrap();
     assert_eq!(rows.rows, [[Cell::Integer(82)]]);

@@ -51,7 +51,7 @@ struct Side {
 impl Side {
     async fn new(url: &str, filtered: bool) -> Self {
         let database = database(url, filtered);
-        let nobody = Principal { tenant: None, scope: None };
+        let nobody = Principal::new(None, None);
         let principal = if filtered { world::principal(82, None) } else { nobody };
         let engine = Engine::open(&database.settings, Path::new(".")).await.unwrap();
         Self { database, principal, engine }

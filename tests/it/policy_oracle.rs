@@ -3,6 +3,7 @@
 //! Nothing here says which rows a policy should give. That is Cedar's to say, and the filter must agree.
 
 mod cases;
+mod claims;
 mod documents;
 mod generator;
 mod native;
@@ -27,7 +28,8 @@ use stored::Stored;
 
 fn load(policies: &str) -> Result<Database, LoadError> {
     let sources = Sources {
-        settings: include_str!("../../fixtures/policies/database.toml").to_owned(),
+        settings: include_str!("../../fixtures/policies/database.toml").to_owned()
+            + claims::DECLARED,
         catalog: include_str!("../../fixtures/policies/catalog.toml").to_owned(),
         policies: vec![("case.cedar".to_owned(), policies.to_owned())],
     };
@@ -35,15 +37,15 @@ fn load(policies: &str) -> Result<Database, LoadError> {
 }
 
 fn principals() -> Vec<Principal> {
-    let principal = |tenant, scope: Option<&str>| Principal {
-        tenant: Some(TenantId::Integer(tenant)),
-        scope: scope.map(|scope| scope.parse().unwrap()),
+    let principal = |tenant, scope: Option<&str>| {
+        let scope = scope.map(|scope| scope.parse().unwrap());
+        Principal::new(Some(TenantId::Integer(tenant)), scope)
     };
     vec![
         principal(82, None),
-        principal(82, Some("ann")),
-        principal(1, Some("Ann")),
-        principal(i64::MAX, Some("100%_x")),
+        principal(82, Some("ann")).with_claims(claims::some()),
+        principal(1, Some("Ann")).with_claims(claims::empty_sets()),
+        principal(i64::MAX, Some("100%_x")).with_claims(claims::hostile()),
     ]
 }
 
@@ -112,7 +114,7 @@ fn hostile_policies_give_what_cedar_gives() {
     let mut stored = Stored::on_every_engine(&rows);
     let mut degenerate = Vec::new();
     let own = CASES.iter().map(|(policies, visible)| ((*policies).to_owned(), visible.clone()));
-    for (policies, expected) in related::cases().into_iter().chain(own) {
+    for (policies, expected) in related::cases().into_iter().chain(claims::cases()).chain(own) {
         let policies = policies.as_str();
         let database = load(policies).unwrap_or_else(|error| panic!("{error}\n{policies}"));
         // Principals see the same where no policy looks at them.

@@ -42,7 +42,7 @@ fn predicates() {
         let mut text = String::new();
         for scope in [None, Some("user-john-456")] {
             let tenant = Some(TenantId::Integer(82));
-            let principal = Principal { tenant, scope: scope.map(|id| id.parse().unwrap()) };
+            let principal = Principal::new(tenant, scope.map(|id| id.parse().unwrap()));
             let scope = scope.unwrap_or("none");
             writeln!(text, "tenant 82, scope {scope}").unwrap();
             for (relation, filter) in database.predicates_for(&principal).unwrap().iter() {

@@ -73,7 +73,7 @@ fn database() -> Database {
 }
 
 fn caller() -> Principal {
-    Principal { tenant: Some(TenantId::Integer(82)), scope: None }
+    Principal::new(Some(TenantId::Integer(82)), None)
 }
 
 const QUERIES: [&str; 22] = [

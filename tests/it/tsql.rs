@@ -184,7 +184,7 @@ fn filter_cases(database: &Database) -> Vec<Value> {
     let mut cases = Vec::new();
     for scope in [None, Some("user-john-456")] {
         let scope = scope.map(|scope| scope.parse().unwrap());
-        let principal = Principal { tenant: Some(TenantId::Integer(82)), scope };
+        let principal = Principal::new(Some(TenantId::Integer(82)), scope);
         let filters = database.predicates_for(&principal).unwrap();
         for (name, _) in filters.iter().filter(|(_, filter)| **filter != RowFilter::NoRows) {
             let relation = database.catalog.relation(name).unwrap();

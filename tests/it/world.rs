@@ -24,10 +24,8 @@ pub(crate) fn demo() -> Database {
 }
 
 pub(crate) fn principal(tenant: i64, scope: Option<&str>) -> Principal {
-    Principal {
-        tenant: Some(TenantId::Integer(tenant)),
-        scope: scope.map(|scope| scope.parse().unwrap()),
-    }
+    let scope = scope.map(|scope| scope.parse().unwrap());
+    Principal::new(Some(TenantId::Integer(tenant)), scope)
 }
 
 /// Every query of `fixtures/sql/<dialect>/ok`, in the order of the names.

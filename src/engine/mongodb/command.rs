@@ -120,7 +120,7 @@ mod tests {
             policies: policies.to_vec(),
         };
         let database = Database::from_sources("app".parse().unwrap(), &sources).unwrap();
-        let principal = Principal { tenant: Some(TenantId::Integer(82)), scope: None };
+        let principal = Principal::new(Some(TenantId::Integer(82)), None);
         let filters = database.predicates_for(&principal).unwrap();
         let mut compared = 0;
         for file in std::fs::read_dir(fixtures.join("ok")).unwrap() {

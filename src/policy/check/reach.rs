@@ -108,3 +108,13 @@ pub(in crate::policy) fn attributes(expr: &Expr) -> Option<Vec<&str>> {
 pub(in crate::policy) fn reads(expr: &Expr, is: &dyn Fn(&[&str]) -> bool) -> bool {
     any(expr, &|expr| attributes(expr).is_some_and(|path| !path.is_empty() && is(&path)))
 }
+
+/// Whether an expression, or one beneath it, looks at the principal other than at its tenant and scope.
+pub(in crate::policy) fn reads_claims(expr: &Expr) -> bool {
+    let claim = |name: &str| !["tenant", "scope"].contains(&name);
+    any(expr, &|expr| match expr {
+        Expr::GetAttr { expr, attr } => is_var(expr, &Var::Principal) && claim(attr),
+        Expr::HasAttr { expr, attrs } => is_var(expr, &Var::Principal) && claim(&attrs.head),
+        _ => false,
+    })
+}

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 /// The rows of a query of nobody in particular; a panic for anything but an answer or an engine's error.
 pub(crate) async fn run(served: &Served, text: &str) -> Result<Rows, EngineError> {
-    let principal = service::identify(&served.database.settings, None, None).unwrap();
+    let principal = service::identify(&served.database.settings, None, None, None).unwrap();
     match service::query(served, &principal, text, Record::begin("test")).await {
         Ok((_, rows)) => Ok(rows),
         Err(Failure::Engine(error) | Failure::NotServed(NotServed::Unreachable(error))) => {

@@ -114,6 +114,7 @@ impl Generator {
             8 => format!("[{column}, {other}].contains({})", self.constant(column_type)),
             9 => self.aside(),
             10 => self.related(),
+            11 if self.random.random_bool(0.6) => self.claimed(&column, column_type),
             _ if column_type == Type::Text => {
                 let pattern = *["a*", "*n", "100%*", "*_*", "*", "", "a\\*b"]
                     .choose(&mut self.random)
@@ -122,6 +123,27 @@ impl Generator {
             }
             _ if column_type == Type::Bool => column,
             _ => format!("{left} == {right}"),
+        }
+    }
+
+    /// A condition on what else is known of the caller.
+    fn claimed(&mut self, column: &str, column_type: Type) -> String {
+        let (claim, asked) = match (column_type, self.random.random_range(0..4)) {
+            (Type::Long, 0) => ("level", format!("{column} <= principal.level")),
+            (Type::Long, 1) => ("level", format!("[principal.level, 5].contains({column})")),
+            (Type::Long, _) => ("numbers", format!("principal.numbers.contains({column})")),
+            (Type::Text, 0) => ("title", format!("{column} != principal.title")),
+            (Type::Text, 1) => ("title", format!("[\"ann\", principal.title].contains({column})")),
+            (Type::Text, _) => ("names", format!("principal.names.contains({column})")),
+            (Type::Bool, 0) => ("auditor", format!("{column} == principal.auditor")),
+            (Type::Bool, 1) => ("auditor", "principal.auditor".to_owned()),
+            (Type::Bool, _) => ("names", "principal.names.containsAll([\"ann\"])".to_owned()),
+            (Type::Instant, _) => ("numbers", "principal.numbers.isEmpty()".to_owned()),
+        };
+        match self.random.random_range(0..3) {
+            0 => format!("(if principal has {claim} then {asked} else true)"),
+            1 => format!("!(principal has {claim} && {asked})"),
+            _ => format!("(principal has {claim} && {asked})"),
         }
     }
 

@@ -11,7 +11,7 @@ use dialektai::rls;
 use rand::SeedableRng as _;
 use sqlx::postgres::PgConnection;
 
-use super::{CASES, Generator, load, main_relation, principals, rows};
+use super::{CASES, Generator, claims, load, main_relation, principals, rows};
 use crate::live::postgresql::{execute, run};
 use crate::servers::postgresql::Server;
 use crate::world;
@@ -19,7 +19,8 @@ use crate::world;
 fn on_postgresql(policies: &str) -> Result<Database, dialektai::policy::LoadError> {
     let settings = include_str!("../../../fixtures/policies/database.toml");
     let sources = Sources {
-        settings: settings.replace("engine = \"sqlite\"", "engine = \"postgresql\""),
+        settings: settings.replace("engine = \"sqlite\"", "engine = \"postgresql\"")
+            + claims::DECLARED,
         catalog: include_str!("../../../fixtures/policies/catalog.toml").to_owned(),
         policies: vec![("case.cedar".to_owned(), policies.to_owned())],
     };
@@ -70,7 +71,7 @@ async fn seen(
     query: &str,
 ) -> BTreeSet<String> {
     let mut text = "BEGIN; SET LOCAL ROLE reader;".to_owned();
-    if let Some(Principal { tenant, scope }) = principal {
+    if let Some(Principal { tenant, scope, claims: _ }) = principal {
         let quoted = |text: &str| text.replace('\'', "''");
         let tenant = tenant.as_ref().map_or(String::new(), TenantId::to_string);
         text.push_str(&format!("SET LOCAL dialektai.tenant = '{}';", quoted(&tenant)));
@@ -126,7 +127,10 @@ async fn native_policies_keep_what_cedar_permits() {
         }
     }
     let mut generator = Generator::new(rand_chacha::ChaCha8Rng::seed_from_u64(SEED));
-    let random: Vec<String> = (0..25).map(|_| generator.policy_set().0).collect();
+    // The session says nothing of claims, so rules that read them are refused: see below.
+    let random = std::iter::from_fn(|| Some(generator.policy_set().0));
+    let random: Vec<String> =
+        random.filter(|policies| !claims::read_by(policies)).take(25).collect();
     let written = CASES.iter().map(|(policies, _)| (*policies).to_owned());
     let (mut cases, mut refused, mut visible, mut hidden) = (0, 0, 0, 0);
     for policies in written.chain(random) {
@@ -159,7 +163,7 @@ async fn native_policies_keep_what_cedar_permits() {
                 hidden += stored.iter().filter(|(of, ..)| *of == name).count() - found.len();
             }
             // Nobody, and nobody in particular.
-            let nobody = Principal { tenant: None, scope: None };
+            let nobody = Principal::new(None, None);
             for principal in [None, Some(&nobody)] {
                 let found = seen(&mut connection, principal, &query).await;
                 assert!(found.is_empty(), "{name} for nobody\n{policies}\n{}", script.text);
@@ -209,4 +213,21 @@ async fn native_policies_and_the_guard_give_the_same_rows_of_the_demo() {
     execute(&mut connection, "CREATE POLICY everything ON projects FOR SELECT USING (TRUE)").await;
     let error = run(&mut connection, &rls::script(&database).unwrap().text).await.unwrap_err();
     assert!(error.contains("lets further rows through"), "{error}");
+}
+
+#[test]
+fn rules_that_read_claims_are_no_native_policies() {
+    for (policies, _) in claims::cases() {
+        let database = on_postgresql(&policies).unwrap();
+        let relation = database.catalog.relation(&main_relation("facts")).unwrap();
+        let refused = database.symbolic_rules(relation).map(|_| ()).unwrap_err();
+        assert_eq!(
+            refused.policy,
+            if policies.contains("level\") forbid") { "level" } else { "claims" }
+        );
+        assert!(
+            refused.construct.contains("claim") || refused.construct.contains("related"),
+            "{refused}"
+        );
+    }
 }
