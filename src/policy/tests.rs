@@ -1,5 +1,6 @@
 //! Loading, the schema, the generated rules and the principal; filters are tested against Cedar in `tests/it`.
 
+mod claims;
 mod columns;
 mod documents;
 mod masks;

@@ -1,6 +1,7 @@
 //! The HTTP API, request by request, on policy folders made for it.
 
 pub(crate) mod case;
+mod claims;
 mod hostile;
 mod mongodb;
 mod outage;

@@ -3,7 +3,7 @@
 //! Nothing here says which rows a policy should give. That is Cedar's to say, and the filter must agree.
 
 mod cases;
-mod claims;
+pub(crate) mod claims;
 mod documents;
 mod generator;
 mod native;
@@ -28,8 +28,7 @@ use stored::Stored;
 
 fn load(policies: &str) -> Result<Database, LoadError> {
     let sources = Sources {
-        settings: include_str!("../../fixtures/policies/database.toml").to_owned()
-            + claims::DECLARED,
+        settings: include_str!("../../fixtures/policies/database.toml").to_owned(),
         catalog: include_str!("../../fixtures/policies/catalog.toml").to_owned(),
         policies: vec![("case.cedar".to_owned(), policies.to_owned())],
     };

@@ -7,6 +7,8 @@ use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::{Database, LoadError, Sources};
 use dialektai::predicate::{CmpOp, PatternElement, Predicate, Quantifier, RowFilter, Value};
 
+use crate::policy_oracle::claims;
+
 fn load(path: &Path) -> Result<Database, LoadError> {
     let sources = Sources {
         settings: include_str!("../../fixtures/policies/database.toml").to_owned(),
@@ -40,11 +42,19 @@ fn predicates() {
     insta::glob!("../../fixtures/policies", "*.cedar", |path| {
         let database = load(path).unwrap_or_else(|error| panic!("{error}"));
         let mut text = String::new();
-        for scope in [None, Some("user-john-456")] {
-            let tenant = Some(TenantId::Integer(82));
-            let principal = Principal::new(tenant, scope.map(|id| id.parse().unwrap()));
-            let scope = scope.unwrap_or("none");
-            writeln!(text, "tenant 82, scope {scope}").unwrap();
+        let caller = |scope: Option<&str>| {
+            let scope = scope.map(|id| id.parse().unwrap());
+            Principal::new(Some(TenantId::Integer(82)), scope)
+        };
+        let mut callers = vec![
+            ("scope none", caller(None)),
+            ("scope user-john-456", caller(Some("user-john-456"))),
+        ];
+        if path.ends_with("claims.cedar") {
+            callers.push(("claims", caller(None).with_claims(claims::some())));
+        }
+        for (name, principal) in callers {
+            writeln!(text, "tenant 82, {name}").unwrap();
             for (relation, filter) in database.predicates_for(&principal).unwrap().iter() {
                 writeln!(text, "  {relation}: {}", read_filter(filter)).unwrap();
             }

@@ -79,6 +79,11 @@ impl Case {
         Self { app: Arc::new(App { service, store }), key, folder }
     }
 
+    /// The service anew over the same folder.
+    pub(super) async fn again(self) -> Self {
+        Self::of(self.folder).await
+    }
+
     /// The folder of one database.
     pub(crate) fn database(&self, id: &str) -> PathBuf {
         self.folder.path().join("policies").join(id)

@@ -4,16 +4,6 @@ use dialektai::identity::{ClaimValue, Claims};
 
 use super::cases::Visible;
 
-/// What the settings declare, beside those of the fixture.
-pub(super) const DECLARED: &str = r#"
-[claims]
-names = "set of string"
-numbers = "set of integer"
-level = "integer"
-title = "string"
-auditor = "boolean"
-"#;
-
 /// Whether a policy set asks for a claim.
 pub(super) fn read_by(policies: &str) -> bool {
     let claims = ["names", "numbers", "level", "title", "auditor"];
@@ -24,7 +14,7 @@ fn claims<const N: usize>(claims: [(&str, ClaimValue); N]) -> Claims {
     claims.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-pub(super) fn some() -> Claims {
+pub(crate) fn some() -> Claims {
     claims([
         ("names", ClaimValue::Strings(["ann", "odd"].map(str::to_owned).into())),
         ("numbers", ClaimValue::Integers([4, 6].into())),

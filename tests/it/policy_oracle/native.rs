@@ -19,8 +19,7 @@ use crate::world;
 fn on_postgresql(policies: &str) -> Result<Database, dialektai::policy::LoadError> {
     let settings = include_str!("../../../fixtures/policies/database.toml");
     let sources = Sources {
-        settings: settings.replace("engine = \"sqlite\"", "engine = \"postgresql\"")
-            + claims::DECLARED,
+        settings: settings.replace("engine = \"sqlite\"", "engine = \"postgresql\""),
         catalog: include_str!("../../../fixtures/policies/catalog.toml").to_owned(),
         policies: vec![("case.cedar".to_owned(), policies.to_owned())],
     };
