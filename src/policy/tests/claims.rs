@@ -69,7 +69,8 @@ fn claims_say_which_columns_there_are() {
 #[test]
 fn claims_are_attributes_beside_tenant_and_scope() {
     let catalog = Catalog::parse(CATALOG).unwrap();
-    let settings = declaring("roles = \"set of string\"\nids = \"set of integer\"\na = \"boolean\"");
+    let settings =
+        declaring("roles = \"set of string\"\nids = \"set of integer\"\na = \"boolean\"");
     let schema = cedarschema(&Settings::parse(&settings).unwrap(), &catalog);
     let attributes = "  tenant: Long,\n  scope?: String,\n  a?: Bool,\n  ids?: Set<Long>,\n  roles?: Set<String>,\n};";
     assert!(schema.contains(attributes), "{schema}");
@@ -87,7 +88,10 @@ fn claims_are_attributes_beside_tenant_and_scope() {
     refused(
         &declaring("roles = \"set of string\""),
         CATALOG,
-        &[("a.cedar", "@id(\"a\") permit (principal, action, resource is projects) when { principal.roles.contains(\"a\") };")],
+        &[(
+            "a.cedar",
+            "@id(\"a\") permit (principal, action, resource is projects) when { principal.roles.contains(\"a\") };",
+        )],
         "optional attribute `roles`",
     );
 }
