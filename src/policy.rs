@@ -251,7 +251,8 @@ impl Database {
 
     /// The `@id` of every policy, in the order of the files.
     pub fn policy_ids(&self) -> Vec<String> {
-        let mut ids: Vec<&PolicyId> = self.rules.all.policies().map(|policy| policy.id()).collect();
+        let mut ids: Vec<&PolicyId> =
+            self.rules.all.policies().map(cedar_policy::Policy::id).collect();
         ids.sort_by_key(|id| self.rules.place(id));
         ids.into_iter().map(ToString::to_string).collect()
     }

@@ -73,7 +73,7 @@ pub(super) async fn run(policies: &Path, args: TestArgs) -> Result<(), Failed> {
 }
 
 fn verdict(report: &Report, args: &TestArgs) -> Result<(), Failed> {
-    let failed = report.count(&Fate::Failed);
+    let failed = report.count(Fate::Failed);
     if report.outcomes.iter().any(Outcome::is_unread) {
         return Err(Failed::new("invalid_tests", "tests that cannot be read did not run"));
     }

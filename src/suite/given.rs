@@ -46,36 +46,35 @@ impl Given {
 
 /// Whether a value is the one that was written down; nothing stands for NULL.
 fn is(cell: &Cell, expected: Option<&Toml>) -> bool {
+    let Some(expected) = expected else { return *cell == Cell::Null };
     match (cell, expected) {
-        (Cell::Null, expected) => expected.is_none(),
-        (_, None) => false,
-        (Cell::Bool(truth), Some(Toml::Boolean(expected))) => truth == expected,
+        (Cell::Bool(truth), Toml::Boolean(expected)) => truth == expected,
         // Engines without truth values have integers for them.
-        (Cell::Integer(number), Some(Toml::Boolean(truth))) => *number == i64::from(*truth),
-        (Cell::Integer(number), Some(Toml::Integer(expected))) => number == expected,
-        (Cell::Unsigned(number), Some(Toml::Integer(expected))) => {
+        (Cell::Integer(number), Toml::Boolean(truth)) => *number == i64::from(*truth),
+        (Cell::Integer(number), Toml::Integer(expected)) => number == expected,
+        (Cell::Unsigned(number), Toml::Integer(expected)) => {
             i64::try_from(*number).is_ok_and(|number| number == *expected)
         }
-        (Cell::Real(number), Some(Toml::Float(expected))) => number == expected,
-        (Cell::Real(number), Some(Toml::Integer(expected))) => {
-            i32::try_from(*expected).is_ok_and(|expected| *number == f64::from(expected))
+        (Cell::Real(number), Toml::Float(expected)) => same(*number, *expected),
+        (Cell::Real(number), Toml::Integer(expected)) => {
+            i32::try_from(*expected).is_ok_and(|expected| same(*number, f64::from(expected)))
         }
-        (Cell::Decimal(text), Some(Toml::Integer(number))) => *text == number.to_string(),
-        (
-            Cell::Text(text) | Cell::Decimal(text) | Cell::Json(text),
-            Some(Toml::String(expected)),
-        ) => text == expected,
-        (Cell::Text(text), Some(Toml::Datetime(at))) => moment(text) == moment(&at.to_string()),
-        (Cell::Array(cells), Some(Toml::Array(values))) => {
+        (Cell::Decimal(text), Toml::Integer(number)) => *text == number.to_string(),
+        (Cell::Text(text) | Cell::Decimal(text) | Cell::Json(text), Toml::String(expected)) => {
+            text == expected
+        }
+        (Cell::Text(text), Toml::Datetime(at)) => moment(text) == moment(&at.to_string()),
+        (Cell::Array(cells), Toml::Array(values)) => {
             cells.len() == values.len()
                 && cells.iter().zip(values).all(|(cell, value)| is(cell, Some(value)))
         }
-        (Cell::Document(fields), Some(Toml::Table(table))) => {
+        (Cell::Document(fields), Toml::Table(table)) => {
             table.keys().all(|key| fields.iter().any(|(name, _)| name == key))
                 && fields.iter().all(|(name, cell)| is(cell, table.get(name)))
         }
         (
-            Cell::Bool(_)
+            Cell::Null
+            | Cell::Bool(_)
             | Cell::Integer(_)
             | Cell::Unsigned(_)
             | Cell::Real(_)
@@ -85,9 +84,14 @@ fn is(cell: &Cell, expected: Option<&Toml>) -> bool {
             | Cell::Json(_)
             | Cell::Array(_)
             | Cell::Document(_),
-            Some(_),
+            _,
         ) => false,
     }
+}
+
+/// Exactly, and either zero is the other.
+fn same(number: f64, expected: f64) -> bool {
+    (number + 0.0).total_cmp(&(expected + 0.0)).is_eq()
 }
 
 /// A date and time in one form: engines differ in what stands between the two, in zeros at the end and in a Z for UTC.

@@ -39,7 +39,8 @@ impl<'a> Stage<'a> {
     /// The live database, opened and checked by the first test that needs it.
     async fn live(&self) -> Result<&Served, Ran> {
         let open = || async {
-            let database = Database::load(self.folder).map_err(|error| Ran::differs(error))?;
+            let database =
+                Database::load(self.folder).map_err(|error| Ran::differs(error.to_string()))?;
             Ok(Served::open(database, self.folder).await)
         };
         self.live.get_or_try_init(open).await
@@ -69,8 +70,8 @@ pub struct Ran {
 }
 
 impl Ran {
-    fn differs(line: impl ToString) -> Self {
-        Self { differences: vec![line.to_string()], ..Self::default() }
+    fn differs(line: impl Into<String>) -> Self {
+        Self { differences: vec![line.into()], ..Self::default() }
     }
 
     fn failed(failure: &Failure) -> Self {
@@ -107,7 +108,8 @@ impl Suite {
                 return Err(Ran::differs(format!("the caller is refused: {}", denial.code())));
             }
         };
-        let filters = database.predicates_for(&principal).map_err(Ran::differs)?;
+        let filters =
+            database.predicates_for(&principal).map_err(|error| Ran::differs(error.to_string()))?;
         match &test.expected {
             Expected::Seen { relation, visible, hidden } => {
                 stage.coverage.asked_for(&database.catalog, relation);
@@ -125,10 +127,10 @@ impl Suite {
             Expected::Refused { asked, code } => {
                 let found = match text_of(asked, database, &filters) {
                     None => Err("not_understood"),
-                    Some(text) => {
-                        self.hidden_columns(stage, &principal, &filters, &text);
+                    Some(query) => {
+                        self.hidden_columns(stage, &principal, &filters, &query);
                         let record = Record::begin("test");
-                        match service::guard_only(database, &principal, &text, record) {
+                        match service::guard_only(database, &principal, &query, record) {
                             Ok(query) => Ok(query),
                             Err(failure) => return Ok(diff(code, failure.code()).into()),
                         }
@@ -335,7 +337,8 @@ async fn live_keys(
         return Err(Ran::differs("a relation without a primary key has no names for its rows"));
     }
     // Nothing is to be seen, and a query would be refused.
-    let filters = database.predicates_for(principal).map_err(Ran::differs)?;
+    let filters =
+        database.predicates_for(principal).map_err(|error| Ran::differs(error.to_string()))?;
     if *filters.filter_for(&relation.name) == RowFilter::NoRows {
         return Ok(BTreeSet::new());
     }

@@ -41,8 +41,8 @@ impl Snapshots {
     }
 
     /// Takes a text for a test.
-    pub fn accept(&mut self, test: &str, text: &str) {
-        self.texts.insert(test.to_owned(), text.to_owned());
+    pub fn accept(&mut self, test: &str, printed: &str) {
+        self.texts.insert(test.to_owned(), printed.to_owned());
     }
 
     /// Keeps the texts of these tests only.

@@ -73,21 +73,22 @@ struct Covered<'a> {
 
 #[derive(Serialize)]
 struct Kind {
-    kind: &'static str,
+    #[serde(rename = "kind")]
+    name: &'static str,
     exercised: usize,
     all: usize,
 }
 
 impl Report {
-    pub(super) fn count(&self, fate: &Fate) -> usize {
-        self.outcomes.iter().filter(|outcome| outcome.fate == *fate).count()
+    pub(super) fn count(&self, fate: Fate) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.fate == fate).count()
     }
 
     fn covered(&self) -> Vec<Covered<'_>> {
         let covered = self.coverage.iter().map(|(database, coverage)| {
-            let kinds = KINDS.map(|kind| {
-                let (exercised, all) = coverage.count(kind);
-                Kind { kind, exercised, all }
+            let kinds = KINDS.map(|name| {
+                let (exercised, all) = coverage.count(name);
+                Kind { name, exercised, all }
             });
             let missing = coverage.items().filter(|(_, exercised)| !exercised);
             Covered {
@@ -102,7 +103,7 @@ impl Report {
 
     pub(super) fn as_document(&self) -> Document<'_> {
         let [passed, failed, skipped] =
-            [Fate::Passed, Fate::Failed, Fate::Skipped].map(|fate| self.count(&fate));
+            [Fate::Passed, Fate::Failed, Fate::Skipped].map(|fate| self.count(fate));
         Document { passed, failed, skipped, tests: &self.outcomes, coverage: self.covered() }
     }
 
@@ -124,16 +125,16 @@ impl Report {
         for Covered { database, percent, kinds, not_exercised } in self.covered() {
             let kinds: Vec<String> = kinds
                 .iter()
-                .map(|Kind { kind, exercised, all }| format!("{exercised} of {all} {kind}"))
+                .map(|Kind { name, exercised, all }| format!("{exercised} of {all} {name}"))
                 .collect();
             text.push_str(&format!("{database}: {percent} % exercised: {}\n", kinds.join(", ")));
             for item in not_exercised {
                 text.push_str(&format!("    {item}\n"));
             }
         }
-        let (passed, failed) = (self.count(&Fate::Passed), self.count(&Fate::Failed));
+        let (passed, failed) = (self.count(Fate::Passed), self.count(Fate::Failed));
         text.push_str(&format!("{passed} passed, {failed} failed"));
-        let skipped = self.count(&Fate::Skipped);
+        let skipped = self.count(Fate::Skipped);
         if skipped > 0 {
             text.push_str(&format!(", {skipped} skipped"));
         }
