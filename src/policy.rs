@@ -138,26 +138,24 @@ impl Database {
     fn evaluated(&self, caller: &Entity) -> Result<PredicateSet, Unsupported> {
         let (rules, schema, hops) = (&self.rules, &self.schema, &self.hops);
         let mut filters = Vec::new();
-        let (mut hidden, mut masks) = (Vec::new(), Vec::new());
+        let mut columns = Vec::new();
         for relation in &self.catalog.relations {
             let mut filter = evaluate::row_filter(rules, schema, hops, relation, caller, None)?;
-            let columns = evaluate::hidden(rules, schema, hops, relation, caller, &filter)?;
+            let hidden = evaluate::hidden(rules, schema, hops, relation, caller, &filter)?;
             // A relation without a column is none.
-            if columns.len() == relation.columns.len() {
+            if hidden.everywhere.len() == relation.columns.len() {
                 filter = RowFilter::NoRows;
             }
             let mut masked = evaluate::masked(rules, schema, hops, relation, caller, &filter)?;
             // What does not exist is not masked.
-            masked.retain(|column, _| !columns.contains(column));
-            masks.push((relation.name.clone(), masked));
-            hidden.push((relation.name.clone(), columns));
+            masked.retain(|column, _| !hidden.everywhere.contains(column));
+            columns.push((relation.name.clone(), hidden, masked));
             filters.push((relation.name.clone(), filter));
         }
         let mut filters: PredicateSet = filters.into_iter().collect();
-        for (relation, columns) in hidden {
-            filters.hide(relation, columns);
-        }
-        for (relation, masked) in masks {
+        for (relation, hidden, masked) in columns {
+            filters.hide(relation.clone(), hidden.everywhere);
+            filters.leave(relation.clone(), hidden.somewhere);
             filters.mask(relation, masked);
         }
         Ok(filters)

@@ -26,13 +26,13 @@ mod kept;
 mod masks;
 mod related;
 mod row;
+mod touched;
 
 use std::collections::BTreeMap;
 
 use crate::catalog::{ColumnName, RelationName};
-use hidden::Hidden;
+use hidden::Columns;
 use kept::Kept;
-use masks::Masks;
 pub use masks::{Mask, Masked};
 pub use related::Hop;
 pub use row::{Parent, Row};
@@ -382,8 +382,7 @@ fn matches(text: &str, pattern: &[PatternElement]) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PredicateSet {
     filters: BTreeMap<RelationName, RowFilter>,
-    hidden: Hidden,
-    masks: Masks,
+    columns: Columns,
     kept: Kept,
 }
 

@@ -88,8 +88,17 @@ pub(super) fn context<'a>(
     Context::from_pairs([(COLUMNS.to_owned(), columns)]).map_err(|error| error.to_string())
 }
 
-/// The columns of a relation that do not exist for a caller: those that no row shows to a query which touches them,
-/// while there are rows for a query that touches none. `filter` is the one of the latter.
+/// What the rules over columns take from a caller.
+#[derive(Default)]
+pub(super) struct Hidden {
+    /// The columns that do not exist: no row is shown to a query that touches them, while there are rows for a query that
+    /// touches none.
+    pub(super) everywhere: BTreeSet<ColumnName>,
+    /// Those that exist on some rows, each with the rows that touching it leaves.
+    pub(super) somewhere: BTreeMap<ColumnName, RowFilter>,
+}
+
+/// The columns of a relation that are hidden from a caller. `filter` is the one of the relation.
 pub(super) fn hidden(
     rules: &Rules,
     schema: &Schema,
@@ -97,23 +106,31 @@ pub(super) fn hidden(
     relation: &Relation,
     caller: &Entity,
     filter: &RowFilter,
-) -> Result<BTreeSet<ColumnName>, Unsupported> {
-    let mut hidden = BTreeSet::new();
-    if *filter == RowFilter::NoRows {
+) -> Result<Hidden, Unsupported> {
+    let mut hidden = Hidden::default();
+    let mut asked = relation.columns.iter().map(|column| &column.name);
+    let mut asked = asked.by_ref().filter(|name| rules.columns.contains(*name)).peekable();
+    if *filter == RowFilter::NoRows || asked.peek().is_none() {
         return Ok(hidden);
     }
-    let asked = |name: &&ColumnName| rules.columns.contains(*name);
-    for column in relation.columns.iter().map(|column| &column.name).filter(asked) {
-        match row_filter(rules, schema, hops, relation, caller, Some(column))? {
+    let untouched = residuals(rules, schema, hops, relation, caller, None)?;
+    let Some(untouched) = untouched else { return Ok(hidden) };
+    for column in asked {
+        let touched = residuals(rules, schema, hops, relation, caller, Some(column))?;
+        let forbids = touched.map(|Residuals { permits: _, forbids }| forbids);
+        // What forbids whatever is touched is in the filter.
+        let left = forbids.map_or(RowFilter::NoRows, |forbids| {
+            let own = forbids.into_iter().filter(|forbid| !untouched.forbids.contains(forbid));
+            simplify(own.fold(RowFilter::AllRows, |left, (_, rows)| left.and(rows)))
+        });
+        match left {
+            RowFilter::AllRows => {}
             RowFilter::NoRows => {
-                hidden.insert(column.clone());
+                hidden.everywhere.insert(column.clone());
             }
-            touched @ (RowFilter::AllRows | RowFilter::Where(_)) => {
-                // INVARIANT (exact or refused): the static check leaves no rule that takes some rows away and not all.
-                if touched != *filter {
-                    let construct = "a column that is hidden on some rows only".to_owned();
-                    return Err(Unsupported { policy: "*".to_owned(), construct });
-                }
+            RowFilter::Where(_) if filter.clone().and(left.clone()) == *filter => {}
+            RowFilter::Where(_) => {
+                hidden.somewhere.insert(column.clone(), left);
             }
         }
     }

@@ -73,7 +73,7 @@ impl PredicateSet {
     /// Masks columns of a relation.
     pub(crate) fn mask(&mut self, relation: RelationName, columns: BTreeMap<ColumnName, Masked>) {
         if !columns.is_empty() {
-            self.masks.insert(relation, columns);
+            self.columns.masks.insert(relation, columns);
             // It was made of other filters.
             self.kept = Kept::default();
         }
@@ -81,7 +81,7 @@ impl PredicateSet {
 
     /// The masked columns of a relation, where there are some.
     pub fn masks_of(&self, relation: &RelationName) -> Option<&BTreeMap<ColumnName, Masked>> {
-        self.masks.get(relation)
+        self.columns.masks.get(relation)
     }
 
     /// How a column is masked, where it is.
@@ -89,8 +89,11 @@ impl PredicateSet {
         self.masks_of(relation)?.get(column)
     }
 
-    /// Whether a query over the relation sees it otherwise than by its rows: columns of it are hidden or masked.
+    /// Whether what a query over the relation sees depends on its columns: some are hidden, on all rows or on some, or
+    /// masked.
     pub fn changes_columns(&self, relation: &RelationName) -> bool {
-        self.hidden.contains_key(relation) || self.masks.contains_key(relation)
+        self.columns.hidden.contains_key(relation)
+            || self.columns.masks.contains_key(relation)
+            || self.columns.touched.contains_key(relation)
     }
 }

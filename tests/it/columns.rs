@@ -1,6 +1,6 @@
 //! Hidden columns: what a query sees where a column does not exist for the caller, on every dialect.
 
-use dialektai::catalog::Catalog;
+use dialektai::catalog::{Catalog, ColumnName};
 use dialektai::guard::Refusal;
 use dialektai::guard::sql::{Dialect, SelectSql, guard_sql};
 use dialektai::identity::Principal;
@@ -63,6 +63,10 @@ fn dialects() -> [(Dialect, &'static str, &'static str); 4] {
 }
 
 fn database(engine: &str, schema: &str, salary: bool) -> Database {
+    database_that_hides(engine, schema, salary, if salary { HIDING } else { "" })
+}
+
+fn database_that_hides(engine: &str, schema: &str, salary: bool, hiding: &str) -> Database {
     let column = |name: &str, of: &str, declared: &str| {
         format!(
             "{{ name = \"{name}\", type = \"{of}\", declared = \"{declared}\", nullable = false }},\n"
@@ -80,7 +84,6 @@ fn database(engine: &str, schema: &str, salary: bool) -> Database {
     let settings = format!(
         "engine = \"{engine}\"\nurl = \"env:URL\"\ntenant_filter_column = \"customer_id\"\ntenant_id_type = \"integer\"\n"
     );
-    let hiding = if salary { HIDING } else { "" };
     let policies = vec![("a.cedar".to_owned(), format!("{TENANT}{SCOPED}{hiding}"))];
     Database::from_sources("x".parse().unwrap(), &Sources { settings, catalog, policies })
         .unwrap_or_else(|error| panic!("{error}"))
@@ -249,6 +252,174 @@ async fn on_postgresql_too() {
 #[tokio::test]
 async fn on_mariadb_too() {
     the_same_on_a_server(Dialect::Mysql, "mysql", "demo").await;
+}
+
+/// Everybody's own salary, and no names of those that came late.
+const SOMEWHERE: &str = "@id(\"own\") forbid (principal, action, resource is users)
+    when { context.columns.contains(\"salary\") } unless { principal has scope && resource.name == principal.scope };
+    @id(\"late\") forbid (principal, action, resource is users)
+    when { context.columns.contains(\"name\") && resource.id > 3 };\n";
+
+/// Queries, each with the columns of `users` that it touches.
+const TOUCHING: [(&str, &[&str]); 17] = [
+    ("SELECT * FROM users ORDER BY id", &["id", "customer_id", "name", "salary"]),
+    ("SELECT id FROM users ORDER BY id", &["id"]),
+    ("SELECT id, customer_id FROM users WHERE id > 1 ORDER BY id", &["id", "customer_id"]),
+    ("SELECT COUNT(*) AS n FROM users", &[]),
+    ("SELECT COUNT(salary) AS n, SUM(salary) AS s FROM users", &["salary"]),
+    ("SELECT COUNT(name) AS n FROM users", &["name"]),
+    ("SELECT id, name FROM users ORDER BY id", &["id", "name"]),
+    ("SELECT id FROM users WHERE salary > 60 ORDER BY id", &["id", "salary"]),
+    ("SELECT id FROM users ORDER BY salary", &["id", "salary"]),
+    ("SELECT COUNT(*) AS n FROM users GROUP BY salary ORDER BY n", &["salary"]),
+    ("SELECT COUNT(*) AS n FROM users GROUP BY name HAVING MAX(salary) > 1", &["name", "salary"]),
+    ("SELECT 100 / (salary - 200) AS d FROM users", &["salary"]),
+    ("SELECT pay.note FROM pay JOIN users ON users.id = pay.id ORDER BY pay.note", &["id"]),
+    (
+        "SELECT pay.note FROM pay JOIN users ON users.salary = pay.salary ORDER BY pay.note",
+        &["salary"],
+    ),
+    (
+        "SELECT note FROM pay WHERE EXISTS (SELECT 1 AS x FROM users WHERE users.id = pay.id AND users.name <> 'x') ORDER BY note",
+        &["id", "name"],
+    ),
+    (
+        "SELECT note FROM pay NATURAL JOIN users ORDER BY note",
+        &["id", "customer_id", "name", "salary"],
+    ),
+    (
+        "WITH w AS (SELECT id AS i, name AS n FROM users) SELECT COUNT(i) AS c FROM w",
+        &["id", "name"],
+    ),
+];
+
+/// A query that touches a column reads the rows that Cedar lets it touch, and another query all of the caller's.
+async fn what_is_touched_decides(dialect: Dialect, engine: &str, schema: &str) {
+    let Some(servers) = Servers::bare(dialect).await else { return };
+    let policies = database_that_hides(engine, schema, true, SOMEWHERE);
+    let judge = database_that_hides("sqlite", "main", true, SOMEWHERE);
+    let seed =
+        SEED.replace("name TEXT", "name VARCHAR(20)").replace("note TEXT", "note VARCHAR(20)");
+    let (tables, rows) = seed.split_at(seed.find("INSERT").unwrap());
+    let mut sqlite = empty().await;
+    execute(&mut sqlite, SEED).await;
+    let mut shared = servers.empty("demo").await;
+    shared.execute(&seed).await;
+    let mut copy = servers.empty("own").await;
+    copy.execute(tables).await;
+    pinned(&mut shared).await;
+    pinned(&mut copy).await;
+    let (mut fewer, mut refused) = (0, 0);
+    for caller in [principal(82, Some("Ann")), principal(82, Some("Dan")), principal(82, None)] {
+        for (query, touched) in TOUCHING {
+            let guarded = match guard(&policies, dialect, &caller, query) {
+                Ok(guarded) => guarded,
+                // There it is hidden altogether.
+                Err(_) if caller.scope.is_none() && touched.contains(&"salary") => {
+                    refused += 1;
+                    continue;
+                }
+                Err(refusal) => panic!("{dialect:?}: {query}: {refusal:?}"),
+            };
+            if caller.scope.is_none() && touched.len() == 4 {
+                // Its copy has no such column.
+                continue;
+            }
+            copy.execute("DELETE FROM users").await;
+            copy.execute("DELETE FROM pay").await;
+            copy.execute(rows).await;
+            for relation in &judge.catalog.relations {
+                let touched: Vec<_> = touched.iter().copied().map(ColumnName::new).collect();
+                let touched = if relation.name.name == "users" { &touched[..] } else { &[] };
+                for (_, key, row) in entities(&mut sqlite, relation).await {
+                    let own = judge.is_authorized(&caller, &relation.name, &key, &row);
+                    let seen =
+                        judge.is_authorized_to_touch(&caller, &relation.name, &key, &row, touched);
+                    fewer += usize::from(own && !seen);
+                    if !seen {
+                        let table = &relation.name.name;
+                        copy.execute(&format!("DELETE FROM {table} WHERE id = {key}")).await;
+                    }
+                }
+            }
+            let sorted = |outcome: Outcome| {
+                outcome.map(|mut rows| {
+                    rows.sort();
+                    rows
+                })
+            };
+            let observed = shared.run_guarded(&guarded).await;
+            let expected = sorted(copy.run(query).await);
+            assert_eq!(
+                sorted(observed.outcome),
+                expected,
+                "{caller:?}: {query}\n{}",
+                guarded.text()
+            );
+            assert!(expected.is_ok() && observed.warnings.is_empty(), "{query}: {expected:?}");
+        }
+    }
+    assert!(fewer > 20 && refused > 3, "{fewer} {refused}");
+}
+
+#[tokio::test]
+async fn what_is_touched_decides_on_sqlite() {
+    what_is_touched_decides(Dialect::Sqlite, "sqlite", "main").await;
+}
+
+#[tokio::test]
+async fn what_is_touched_decides_on_postgresql() {
+    what_is_touched_decides(Dialect::Postgresql, "postgresql", "public").await;
+}
+
+#[tokio::test]
+async fn what_is_touched_decides_on_mariadb() {
+    what_is_touched_decides(Dialect::Mysql, "mysql", "demo").await;
+}
+
+#[test]
+fn a_count_touches_nothing() {
+    let rule = |columns: &str| {
+        format!(
+            "@id(\"few\") forbid (principal, action, resource is users)
+             when {{ context.columns.containsAny([{columns}]) && resource.id > 2 }};\n"
+        )
+    };
+    let count = |columns: &str| {
+        let database = database_that_hides("sqlite", "main", true, &rule(columns));
+        guard(&database, Dialect::Sqlite, &principal(82, None), "SELECT COUNT(*) AS n FROM users")
+    };
+    let text = count("\"id\"").unwrap().text().to_owned();
+    assert!(
+        text.contains(
+            "(SELECT base.customer_id FROM main.users AS base WHERE base.customer_id = ?1)"
+        ),
+        "{text}"
+    );
+    // Where nothing is left to list, it is refused.
+    assert!(count("\"id\", \"customer_id\", \"name\", \"salary\"").is_err());
+}
+
+#[test]
+fn rows_are_filtered_by_what_is_touched() {
+    let shown: Vec<String> = dialects()
+        .into_iter()
+        .flat_map(|(dialect, engine, schema)| {
+            let database = database_that_hides(engine, schema, true, SOMEWHERE);
+            let caller = principal(82, Some("Ann"));
+            [
+                "SELECT COUNT(*) AS n FROM users",
+                "SELECT id, salary FROM users",
+                "SELECT a.id FROM users AS a JOIN users AS b ON a.id = b.id AND b.name = 'Bob'",
+            ]
+            .map(|query| guard(&database, dialect, &caller, query).unwrap().text().to_owned())
+        })
+        .collect();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(root().join("snapshots/rewrite"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("touched_columns", shown.join("\n")));
 }
 
 #[test]

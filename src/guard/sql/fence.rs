@@ -6,7 +6,7 @@ use super::Dialect;
 use super::emit::{Emit, Values};
 use super::print;
 use super::tree::Name;
-use crate::catalog::{Catalog, RelationName};
+use crate::catalog::{Catalog, ColumnName, RelationName};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{PredicateSet, RowFilter};
 
@@ -64,6 +64,8 @@ impl Hazards {
 pub(super) struct Read {
     pub(super) relation: RelationName,
     pub(super) alias: String,
+    /// The columns that are listed, where that decides which rows are there.
+    pub(super) touched: Vec<ColumnName>,
     pub(super) fenced: bool,
 }
 
@@ -97,7 +99,7 @@ impl super::SelectSql {
             Ok(Explained {
                 relation: &read.relation,
                 alias: &read.alias,
-                filter: written(&read.relation, self.dialect, catalog, filters)?,
+                filter: written(&read.relation, &read.touched, self.dialect, catalog, filters)?,
                 fenced: read.fenced,
                 hazards: self.hazards.listed.iter().collect(),
             })
@@ -109,6 +111,7 @@ impl super::SelectSql {
 /// A relation's filter with its values written out.
 fn written(
     name: &RelationName,
+    touched: &[ColumnName],
     dialect: Dialect,
     catalog: &Catalog,
     filters: &PredicateSet,
@@ -116,7 +119,7 @@ fn written(
     let other =
         || Refusal::new(RefusalCode::RoundTrip, "a relation is of another catalog", "report this");
     let relation = catalog.relation(name).ok_or_else(other)?;
-    match filters.filter_for(name) {
+    match &*filters.filter_touching(name, touched) {
         RowFilter::AllRows => Ok(None),
         RowFilter::NoRows => Err(other()),
         RowFilter::Where(predicate) => {

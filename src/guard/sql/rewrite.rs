@@ -12,7 +12,7 @@ use super::tree::{
 };
 use super::used::Used;
 use super::{Dialect, tsql};
-use crate::catalog::{Catalog, ColumnName, Relation, RelationName};
+use crate::catalog::{Catalog, Column, ColumnName, Relation, RelationName};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{PredicateSet, RowFilter, Value};
 
@@ -143,14 +143,14 @@ impl Rewrite<'_, '_> {
         let qualifier =
             (self.outside > 0 || self.follows_keys(name) || self.is_captured(select, relation))
                 .then_some(alias);
-        let condition = self.condition(relation, qualifier)?;
+        let condition = self.condition(relation, &[], qualifier)?;
         let starred = select.items.iter().any(|item| !matches!(item, SelectItem::Expr { .. }));
         if starred && !matches!(self.reader, Reader::People) {
             let items = std::mem::take(&mut select.items);
             select.items =
                 items.into_iter().flat_map(|item| expand(item, relation, qualifier)).collect();
         }
-        self.read(name, alias, false);
+        self.read(name, alias, Vec::new(), false);
         select.from = vec![FromItem { relation: base(name, alias.clone()), joins: Vec::new() }];
         select.filter = match (condition, select.filter.take()) {
             (Some(condition), Some(filter)) => Some(in_front(condition, filter)),
@@ -186,9 +186,10 @@ impl Rewrite<'_, '_> {
     fn condition(
         &mut self,
         relation: &Relation,
+        touched: &[ColumnName],
         qualifier: Option<&Name>,
     ) -> Result<Option<Expr>, Refusal> {
-        match self.filters.filter_for(&relation.name) {
+        match &*self.filters.filter_touching(&relation.name, touched) {
             RowFilter::AllRows => Ok(None),
             RowFilter::NoRows => Err(gone()),
             RowFilter::Where(predicate) => {
@@ -239,11 +240,16 @@ impl Rewrite<'_, '_> {
         let visible = self.visible.relation(name).ok_or_else(gone)?;
         let inner = Name::new(INNER);
         // Beside a table, a derived one sees nothing of it, and at the outermost there is nothing else to see.
-        let masks = self.filters.masks_of(name).is_some();
-        let qualifier = (self.outside > 0 || masks || self.follows_keys(name)).then_some(&inner);
-        let filter = self.condition(relation, qualifier)?;
+        // What masks, and what hides on some rows, may look at related rows too.
+        let follows = self.filters.masks_of(name).is_some()
+            || self.filters.touched_of(name).is_some()
+            || self.follows_keys(name);
+        let qualifier = (self.outside > 0 || follows).then_some(&inner);
+        let listed = self.listed(visible, number)?;
+        let touched: Vec<ColumnName> = listed.iter().map(|column| column.name.clone()).collect();
+        let filter = self.condition(relation, &touched, qualifier)?;
         let fenced = self.hazards.any() && filter.is_some();
-        self.read(name, &alias.name, fenced);
+        self.read(name, &alias.name, touched, fenced);
         let (mut limit, mut offset) = (None, None);
         if fenced {
             // Each stops its planner from moving conditions below it (rule G1) and drops no row.
@@ -267,7 +273,7 @@ impl Rewrite<'_, '_> {
                 }
             }
         }
-        let mut items = columns(visible, qualifier, |index| self.used.lists(number, index));
+        let mut items = columns(listed, qualifier);
         self.mask(&mut items, relation, qualifier)?;
         let select = Select {
             items,
@@ -284,6 +290,28 @@ impl Rewrite<'_, '_> {
             fetch_with_ties: None,
         };
         Ok(Factor::Derived { lateral: false, query: Box::new(query), alias: Some(alias.clone()) })
+    }
+
+    /// The columns that the derived table of an occurrence lists, and so touches: those that the query names, or where it
+    /// names none, one that hides no row.
+    fn listed<'c>(&self, visible: &'c Relation, number: usize) -> Result<Vec<&'c Column>, Refusal> {
+        let all = visible.columns.iter().enumerate();
+        match self.filters.touched_of(&visible.name) {
+            Some(touched) if !self.used.any(number) => {
+                let mut free =
+                    visible.columns.iter().filter(|own| !touched.contains_key(&own.name));
+                free.next().map(|column| vec![column]).ok_or_else(|| {
+                    Refusal::unsupported(
+                        "counting rows on which every column may be hidden",
+                        "name a column",
+                    )
+                })
+            }
+            _ => Ok(all
+                .filter(|(index, _)| self.used.lists(number, *index))
+                .map(|(_, own)| own)
+                .collect()),
+        }
     }
 
     /// Puts masks in place of the columns that have one.
@@ -319,9 +347,15 @@ impl Rewrite<'_, '_> {
         Emit { dialect, catalog, relation, qualifier, above: &[], values }
     }
 
-    fn read(&mut self, relation: &RelationName, alias: &Name, fenced: bool) {
+    fn read(
+        &mut self,
+        relation: &RelationName,
+        alias: &Name,
+        touched: Vec<ColumnName>,
+        fenced: bool,
+    ) {
         let alias = alias.as_str().to_owned();
-        self.reads.push(Read { relation: relation.clone(), alias, fenced });
+        self.reads.push(Read { relation: relation.clone(), alias, touched, fenced });
     }
 
     fn order_items(&mut self, items: &mut [OrderItem]) -> Rewritten {
@@ -430,18 +464,16 @@ fn base(relation: &RelationName, alias: Name) -> Factor {
 fn expand(item: SelectItem, relation: &Relation, qualifier: Option<&Name>) -> Vec<SelectItem> {
     match item {
         SelectItem::Expr { .. } => vec![item],
-        SelectItem::Star | SelectItem::TableStar(_) => columns(relation, qualifier, |_| true),
+        SelectItem::Star | SelectItem::TableStar(_) => columns(&relation.columns, qualifier),
     }
 }
 
-/// The columns of a relation, of the places that are `listed`.
-fn columns(
-    relation: &Relation,
+/// Columns as a select list.
+fn columns<'c>(
+    columns: impl IntoIterator<Item = &'c Column>,
     qualifier: Option<&Name>,
-    listed: impl Fn(usize) -> bool,
 ) -> Vec<SelectItem> {
-    let columns = relation.columns.iter().enumerate().filter(|(index, _)| listed(*index));
-    let items = columns.map(|(_, column)| {
+    let items = columns.into_iter().map(|column| {
         let parts = qualifier.cloned().into_iter().chain([Name::new(column.name.as_str())]);
         SelectItem::Expr { expr: Expr::Column(parts.collect()), alias: None }
     });

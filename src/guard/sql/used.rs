@@ -48,6 +48,11 @@ impl Used {
         }
     }
 
+    /// Whether a query names any column of an occurrence.
+    pub(super) fn any(&self, occurrence: usize) -> bool {
+        self.0.get(occurrence).is_none_or(|marks| marks.contains(&true))
+    }
+
     fn of(&mut self, binding: &Binding) -> Option<&mut Vec<bool>> {
         self.0.get_mut(binding.base.as_ref()?.occurrence)
     }

@@ -20,7 +20,7 @@ use super::print;
 use super::tree::Name;
 use crate::catalog::{Catalog, Relation};
 use crate::guard::{Refusal, RefusalCode};
-use crate::predicate::{PredicateSet, RowFilter, Value};
+use crate::predicate::{Predicate, PredicateSet, RowFilter, Value};
 use from::From;
 use tokens::{Token, tokens};
 
@@ -240,12 +240,12 @@ impl<'a> Verifier<'a> {
             (Some(RowFilter::NoRows), _) | (Some(RowFilter::Where(_)), false) => None,
             (Some(RowFilter::AllRows) | None, false) => Some(()),
             (Some(RowFilter::AllRows) | None, true) => self.condition(outside + 1, false),
-            (Some(RowFilter::Where(_)), true) => {
+            (Some(RowFilter::Where(predicate)), true) => {
                 let (relation, alias) = filtered?;
-                let guarded = self.filter(relation, Some(alias))
+                let guarded = self.filter(relation, predicate, Some(alias))
                     // An unqualified column could be taken for one of a SELECT around it (rule B14), and on SQLite for a
                     // result column.
-                    || (outside == 0 && !self.names_any(relation, &aliases) && self.filter(relation, None));
+                    || (outside == 0 && !self.names_any(relation, &aliases) && self.filter(relation, predicate, None));
                 if guarded { self.condition(outside + 1, true) } else { None }
             }
         }
@@ -347,10 +347,12 @@ impl<'a> Verifier<'a> {
     }
 
     /// Passes the words of a relation's filter, if they stand here: alone, or before an AND.
-    fn filter(&mut self, relation: &Relation, qualifier: Option<&str>) -> bool {
-        let RowFilter::Where(predicate) = self.filters.filter_for(&relation.name) else {
-            return false;
-        };
+    fn filter(
+        &mut self,
+        relation: &Relation,
+        predicate: &Predicate,
+        qualifier: Option<&str>,
+    ) -> bool {
         let mut values = Vec::new();
         let qualifier = qualifier.map(Name::new);
         let mut emit = Emit {

@@ -1,19 +1,17 @@
-//! What a policy may ask of `context.columns`: to hide columns from a principal, on every row.
+//! What a policy may ask of `context.columns`: to hide columns from a principal, on every row or on some.
 //!
 //! A policy that names the context is a `forbid`; its conditions are joined by `&&`; one of them asks whether columns are
-//! touched, the others are about the principal and the relation. So it forbids every row of a relation or none, touching
-//! more columns never shows more, and each column is hidden by itself, whatever else a query touches.
+//! touched, and the others may ask anything. So touching more columns never shows more, and each column takes rows away by
+//! itself, whatever else a query touches.
 
 use std::collections::BTreeSet;
 
-use cedar_policy::pst::{
-    BinaryOp, Clause, Effect, Expr, Literal, ResourceConstraint, Template, Var,
-};
+use cedar_policy::pst::{BinaryOp, Clause, Effect, Expr, Literal, Template, Var};
 
 use crate::catalog::{Catalog, ColumnName};
 
 use super::super::schema::COLUMNS;
-use super::{Construct, Finding, any, children, is_var, relations_of};
+use super::{Construct, Finding, any, is_var, relations_of};
 
 /// A column that `context.columns` is asked for and that no relation of the policy's scope has.
 pub(in crate::policy) struct NoColumn {
@@ -24,7 +22,7 @@ pub(in crate::policy) struct NoColumn {
 
 /// The columns that a policy asks for in `context.columns`.
 pub(in crate::policy) fn named(policy: &Template) -> BTreeSet<ColumnName> {
-    let (asking, _) = conditions(policy);
+    let asking = conditions(policy);
     asking.into_iter().filter_map(|(expr, _)| tested(expr)).flatten().collect()
 }
 
@@ -46,7 +44,7 @@ pub(in crate::policy) fn missing(policy: &Template, catalog: &Catalog) -> Vec<No
 
 /// What a policy asks of its context and must not.
 pub(in crate::policy) fn check(policy: &Template, documents: bool) -> Vec<Finding> {
-    let (asking, others) = conditions(policy);
+    let asking = conditions(policy);
     let Some((first, _)) = asking.first() else { return Vec::new() };
     let find = |expr: &Expr, construct| Finding { shown: expr.to_string(), construct };
     let mut findings = Vec::new();
@@ -62,22 +60,11 @@ pub(in crate::policy) fn check(policy: &Template, documents: bool) -> Vec<Findin
             findings.push(find(expr, Construct::ColumnsForm));
         }
     }
-    let one_row = match policy.resource {
-        ResourceConstraint::Any | ResourceConstraint::Is(_) => false,
-        ResourceConstraint::Eq(_) | ResourceConstraint::In(_) | ResourceConstraint::IsIn(_, _) => {
-            true
-        }
-    };
-    if one_row {
-        findings.push(find(first, Construct::ColumnsOfSomeRows));
-    }
-    let of_rows = others.into_iter().filter(|expr| !is_of_every_row(expr));
-    findings.extend(of_rows.map(|expr| find(expr, Construct::ColumnsOfSomeRows)));
     findings
 }
 
-/// The conditions of a policy that name the context, each with whether it must hold, and the other ones.
-fn conditions(policy: &Template) -> (Vec<(&Expr, bool)>, Vec<&Expr>) {
+/// The conditions of a policy that name the context, each with whether it must hold.
+fn conditions(policy: &Template) -> Vec<(&Expr, bool)> {
     let mut all = Vec::new();
     for clause in policy.clauses() {
         match clause {
@@ -85,9 +72,8 @@ fn conditions(policy: &Template) -> (Vec<(&Expr, bool)>, Vec<&Expr>) {
             Clause::Unless(expr) => all.push((&**expr, false)),
         }
     }
-    let asks = |(expr, _): &(&Expr, bool)| any(expr, &|expr| is_var(expr, &Var::Context));
-    let (asking, others): (Vec<_>, Vec<_>) = all.into_iter().partition(asks);
-    (asking, others.into_iter().map(|(expr, _)| expr).collect())
+    all.retain(|(expr, _)| any(expr, &|expr| is_var(expr, &Var::Context)));
+    all
 }
 
 fn conjuncts<'a>(expr: &'a Expr, all: &mut Vec<(&'a Expr, bool)>) {
@@ -120,15 +106,6 @@ fn tested(expr: &Expr) -> Option<BTreeSet<ColumnName>> {
         (BinaryOp::Contains, one) => Some(BTreeSet::from([name(one)?])),
         (BinaryOp::ContainsAny, Expr::Set(names)) => names.iter().map(|one| name(one)).collect(),
         _ => None,
-    }
-}
-
-/// Whether the rows of a relation cannot differ in a condition: of the resource, it asks for the relation only.
-fn is_of_every_row(expr: &Expr) -> bool {
-    match expr {
-        Expr::Var(var) => *var != Var::Resource,
-        Expr::Is { expr, in_expr: None, .. } if is_var(expr, &Var::Resource) => true,
-        other => children(other).is_some_and(|parts| parts.into_iter().all(is_of_every_row)),
     }
 }
 

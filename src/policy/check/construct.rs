@@ -49,8 +49,6 @@ pub enum Construct {
     Slot,
     /// `context.columns` in a permit.
     ColumnsPermit,
-    /// `context.columns` beside a condition on the row.
-    ColumnsOfSomeRows,
     /// `context` in another form than `context.columns.contains("c")`.
     ColumnsForm,
     /// `context.columns` on MongoDB.
@@ -85,7 +83,6 @@ impl fmt::Display for Construct {
             Self::UuidPattern => "matches a UUID against a pattern",
             Self::Slot => "uses a template's slot",
             Self::ColumnsPermit => "asks in a permit which columns a query touches",
-            Self::ColumnsOfSomeRows => "hides a column on some rows and not on others",
             Self::ColumnsForm => "asks of `context` something other than whether columns are touched",
             Self::ColumnsOfDocuments => "hides a field of documents",
             Self::Unknown => "is not known to this version",
@@ -126,9 +123,6 @@ impl Construct {
             Self::Slot => "write the value itself",
             Self::ColumnsPermit => {
                 "touching a column must never show more: write a `forbid` for whom it is hidden from"
-            }
-            Self::ColumnsOfSomeRows => {
-                "hide the column by conditions on the principal alone, whatever the row"
             }
             Self::ColumnsForm => {
                 "write `forbid (..) when { context.columns.contains(\"c\") && .. }`, or `containsAny([\"c\", \"d\"])`"

@@ -9,7 +9,7 @@ use super::super::tree::Name;
 use super::from::From;
 use super::tokens::{Token, tokens};
 use super::{Verified, Verifier};
-use crate::catalog::{Column, Relation, RelationName};
+use crate::catalog::{Column, ColumnName, Relation, RelationName};
 use crate::predicate::{Masked, RowFilter};
 
 impl Verifier<'_> {
@@ -42,11 +42,13 @@ impl Verifier<'_> {
         let mut from = From::default();
         self.sources(outside, &mut from)?;
         let [(relation, alias)] = from.relations.as_slice() else { return None };
-        self.lists_visible(list, relation, alias)?;
-        let guarded = match (self.filters.filter_for(&relation.name), self.take(&["WHERE"])) {
+        let touched = self.lists_visible(list, relation, alias)?;
+        let filter = self.filters.filter_touching(&relation.name, touched);
+        let guarded = match (&*filter, self.take(&["WHERE"])) {
             (RowFilter::AllRows, false) => true,
-            (RowFilter::Where(_), true) => {
-                self.filter(relation, Some(alias)) || (outside == 0 && self.filter(relation, None))
+            (RowFilter::Where(predicate), true) => {
+                self.filter(relation, predicate, Some(alias))
+                    || (outside == 0 && self.filter(relation, predicate, None))
             }
             (RowFilter::AllRows, true) | (RowFilter::NoRows, _) | (RowFilter::Where(_), false) => {
                 false
@@ -57,17 +59,27 @@ impl Verifier<'_> {
     }
 
     /// A select list of the relation's columns and nothing else: none that is hidden, and each that is masked by the very
-    /// words of its mask.
-    fn lists_visible(&self, list: Range<usize>, relation: &Relation, alias: &str) -> Verified<()> {
+    /// words of its mask. The columns are what the query can touch.
+    fn lists_visible<'c>(
+        &self,
+        list: Range<usize>,
+        relation: &'c Relation,
+        alias: &str,
+    ) -> Verified<Vec<&'c ColumnName>> {
         let mut list = self.tokens.get(list)?;
         if self.dialect == Dialect::Mssql && list.first().is_some_and(|token| token.is("TOP")) {
             // `TOP (n)`, its fence.
             list = list.get(4..)?;
         }
-        items(list).into_iter().all(|item| self.is_visible(item, relation, alias)).then_some(())
+        items(list).into_iter().map(|item| self.visible(item, relation, alias)).collect()
     }
 
-    fn is_visible(&self, item: &[Token<'_>], relation: &Relation, alias: &str) -> bool {
+    fn visible<'c>(
+        &self,
+        item: &[Token<'_>],
+        relation: &'c Relation,
+        alias: &str,
+    ) -> Verified<&'c ColumnName> {
         let column = |name: &Token<'_>| {
             let name = name.name()?;
             let hidden = self.filters.hidden_of(&relation.name);
@@ -76,16 +88,17 @@ impl Verifier<'_> {
             hidden.is_none_or(|hidden| !hidden.contains(&column.name)).then_some(column)
         };
         let masked = |column: &Column| self.filters.mask_of(&relation.name, &column.name);
-        let plain = |name| column(name).is_some_and(|column| masked(column).is_none());
+        let plain = |name| column(name).filter(|column| masked(column).is_none());
         match item {
             [name] => plain(name),
-            [table, Token::Dot, name] => table.name() == Some(alias) && plain(name),
-            [words @ .., word, name] if word.is("AS") => column(name).is_some_and(|column| {
+            [table, Token::Dot, name] if table.name() == Some(alias) => plain(name),
+            [words @ .., word, name] if word.is("AS") => column(name).filter(|column| {
                 let masked = masked(column);
                 masked.is_some_and(|masked| self.masks(words, relation, alias, column, masked))
             }),
-            _ => false,
+            _ => None,
         }
+        .map(|column| &column.name)
     }
 
     /// Whether these are the words of a mask.

@@ -317,3 +317,30 @@ fn a_masked_column_is_listed_by_its_mask_only() {
     let text = "SELECT tenant FROM main.t AS t WHERE t.tenant = ?1";
     assert!(!verdict(text, [82, 7], Dialect::Sqlite), "the flat form");
 }
+
+#[test]
+fn touching_a_column_asks_for_its_rows() {
+    let catalog = Catalog::parse(CATALOG).unwrap();
+    let name = RelationName { schema: "main".to_owned(), name: "t".to_owned() };
+    let mut filters = PredicateSet::from_iter([(name.clone(), RowFilter::Where(tenant(82)))]);
+    let column = ColumnName::new("id");
+    let few = Predicate::Compare { column: column.clone(), op: CmpOp::Lt, value: Value::Long(5) };
+    filters.leave(name, [(column, RowFilter::Where(few))].into());
+    let own = "base.tenant = ?1";
+    let left = "base.tenant = ?1 AND (typeof(base.id) = 'integer' AND base.id < ?2)";
+    for (list, filter, expected) in [
+        ("base.tenant", own, true),
+        ("base.id", left, true),
+        ("base.tenant, base.id", left, true),
+        ("base.id", own, false),
+        ("base.tenant, base.id", own, false),
+        ("base.tenant", left, false),
+    ] {
+        let text = format!("SELECT 1 FROM (SELECT {list} FROM main.t AS base WHERE {filter}) AS t");
+        let binds = [Value::Long(82), Value::Long(5)];
+        let found = verify(&text, &binds, Dialect::Sqlite, &catalog, &filters).is_ok();
+        assert_eq!(found, expected, "{text}");
+    }
+    let text = "SELECT id FROM main.t AS t WHERE t.tenant = ?1";
+    assert!(verify(text, &[Value::Long(82)], Dialect::Sqlite, &catalog, &filters).is_err());
+}
