@@ -8,6 +8,7 @@ use dialektai::policy::{Database, Sources};
 use dialektai::prove::{Answer, Claim, Finding, NotProved, prove};
 
 use crate::cli::run;
+use crate::servers;
 use crate::world;
 
 /// Whether there is a solver; a run without says what it leaves out.
@@ -15,7 +16,7 @@ pub(crate) fn has_solver() -> bool {
     let program = std::env::var_os("CVC5").unwrap_or_else(|| "cvc5".into());
     let found = std::process::Command::new(program).arg("--version").output().is_ok();
     if !found {
-        eprintln!("left out, as there is no cvc5: proofs");
+        servers::left_out("cvc5", "cvc5");
     }
     found
 }
