@@ -48,6 +48,8 @@ pub struct Test {
     pub line: usize,
     tenant: Option<String>,
     scope: Option<String>,
+    /// A JSON object.
+    claims: Option<String>,
     on: Source,
     expected: Expected,
 }

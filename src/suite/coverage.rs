@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::catalog::{Catalog, ColumnName, RelationName};
-use crate::identity::{Principal, TenantId};
+use crate::identity::{ClaimValue, Principal, TenantId};
 use crate::policy::{Database, Verdict};
 use crate::predicate::{CmpOp, Hop, PatternElement, Predicate, Quantifier, Row, RowFilter, Value};
 
@@ -198,7 +198,11 @@ fn conditions(
             condition(format!("{path}{left} {} {path}{right}", symbol(*op)));
         }
         Predicate::In { column, values, negated } => {
-            condition(format!("{path}{column} {}in ({})", not(negated), all(values)));
+            let values = match claimed(principal, values) {
+                Some(claim) => claim.to_owned(),
+                None => format!("({})", all(values)),
+            };
+            condition(format!("{path}{column} {}in {values}", not(negated)));
         }
         Predicate::Like { column, pattern, negated } => {
             let pattern: String = pattern
@@ -243,14 +247,32 @@ fn called(value: &Value, principal: &Principal) -> String {
         .scope
         .as_ref()
         .is_some_and(|scope| matches!(value, Value::String(value) if value == scope.as_str()));
+    let claim = claimed(principal, std::slice::from_ref(value));
     match value {
         _ if tenant => "tenant".to_owned(),
         _ if scope => "scope".to_owned(),
+        _ if claim.is_some() => claim.unwrap_or_default().to_owned(),
         Value::Long(number) => number.to_string(),
         Value::String(text) => format!("{text:?}"),
         Value::Bool(truth) => truth.to_string(),
         Value::Datetime(milliseconds) => format!("{milliseconds} ms"),
     }
+}
+
+/// The claim whose value this is: the only one, or the members of a set. Truth values say nothing of where they are from.
+fn claimed<'a>(principal: &'a Principal, values: &[Value]) -> Option<&'a str> {
+    let is = |claim: &ClaimValue| match claim {
+        ClaimValue::String(text) => values == [Value::String(text.clone())],
+        ClaimValue::Integer(number) => values == [Value::Long(*number)],
+        ClaimValue::Boolean(_) => false,
+        ClaimValue::Strings(members) => {
+            values.iter().eq(&members.iter().cloned().map(Value::String).collect::<Vec<_>>())
+        }
+        ClaimValue::Integers(members) => {
+            values.iter().eq(&members.iter().copied().map(Value::Long).collect::<Vec<_>>())
+        }
+    };
+    principal.claims.iter().find(|(_, claim)| is(claim)).map(|(name, _)| name)
 }
 
 fn symbol(op: CmpOp) -> &'static str {

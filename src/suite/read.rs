@@ -28,6 +28,7 @@ struct RawTest {
     name: String,
     tenant: Option<Toml>,
     scope: Option<String>,
+    claims: Option<Table>,
     #[serde(default)]
     database: RawSource,
     relation: Option<String>,
@@ -121,6 +122,9 @@ fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Relation, String> {
 fn test(raw: RawTest, line: usize, database: &Database, rows: &Keyed) -> Result<Test, String> {
     let tenant = raw.tenant.as_ref().map(text_of).transpose()?;
     let (name, scope) = (raw.name.clone(), raw.scope.clone());
+    // As a header has them: the same reading decides what is a claim.
+    let claims = raw.claims.as_ref().map(serde_json::to_string).transpose();
+    let claims = claims.map_err(|_| format!("the claims of `{name}` are no JSON"))?;
     let on = match raw.database {
         RawSource::Rows => Source::Rows,
         RawSource::Live => Source::Live,
@@ -129,7 +133,7 @@ fn test(raw: RawTest, line: usize, database: &Database, rows: &Keyed) -> Result<
         Some(relation) => seen(&raw, find(&database.catalog, &relation)?, on, rows)?,
         None => asked(raw, on, database)?,
     };
-    Ok(Test { name, line, tenant, scope, on, expected })
+    Ok(Test { name, line, tenant, scope, claims, on, expected })
 }
 
 fn asked(raw: RawTest, on: Source, database: &Database) -> Result<Expected, String> {

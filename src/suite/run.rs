@@ -97,7 +97,7 @@ impl Suite {
             &database.settings,
             test.tenant.as_deref(),
             test.scope.as_deref(),
-            None,
+            test.claims.as_deref(),
         );
         let principal = match (principal, &test.expected) {
             (Ok(principal), _) => principal,

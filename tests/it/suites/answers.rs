@@ -314,3 +314,32 @@ refused = "unknown_relation"
     }
     assert!(root().join("policies").is_dir());
 }
+
+/// A caller of a test has claims as a header gives them, and one without is another caller.
+#[test]
+fn callers_have_claims() {
+    let folder = demo();
+    let place = folder.path().join("policies/demo");
+    let settings = fs::read_to_string(place.join("database.toml")).unwrap();
+    let claims = "[claims]\nroles = \"set of string\"\nclearance = \"integer\"\n";
+    fs::write(place.join("database.toml"), format!("{settings}\n{claims}")).unwrap();
+    let rule = "@id(\"priority\") forbid (principal, action == Action::\"read\", resource is tasks)\n\
+        unless { principal has clearance && resource.priority <= principal.clearance };";
+    fs::write(place.join("claims.cedar"), rule).unwrap();
+    let rows = fs::read_to_string(place.join("tests/isolation.toml")).unwrap();
+    let (rows, _) = rows.split_once("[[test]]").unwrap();
+    let tests = "[[test]]\nname = \"cleared\"\ntenant = 82\nclaims = { clearance = 1, roles = [\"a\"] }\n\
+        relation = \"tasks\"\nvisible = [1]\n\
+        [[test]]\nname = \"not cleared\"\ntenant = 82\nrelation = \"tasks\"\nvisible = []\n\
+        [[test]]\nname = \"no claim\"\ntenant = 82\nclaims = { clearance = \"1\" }\n\
+        query = \"SELECT 1\"\nrefused = \"invalid_claims\"\n";
+    fs::write(place.join("tests/isolation.toml"), format!("{rows}{tests}")).unwrap();
+    let (exit, document, errors) = json(folder.path());
+    assert_eq!((exit, errors.as_str()), (0, ""), "{document}");
+    // A condition is the same for all callers, whatever they claim.
+    let missing = document["coverage"][0]["not_exercised"].to_string();
+    assert!(!missing.contains("priority"), "{missing}");
+    edit(folder.path(), "tests/isolation.toml", "clearance = 1,", "clearance = 2,");
+    let (_, document, _) = json(folder.path());
+    assert_eq!(failed(&document), ["cleared"], "{document}");
+}
