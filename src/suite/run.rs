@@ -226,7 +226,10 @@ impl Suite {
             text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
         for (relation, rows) in &self.rows {
             let named = |column: &&ColumnName| words.contains(column.as_str());
-            for column in filters.hidden_of(relation).into_iter().flatten().filter(named) {
+            let hidden = filters.hidden_of(relation).into_iter().flatten();
+            let somewhere = filters.touched_of(relation).into_iter().flatten();
+            let columns = hidden.chain(somewhere.map(|(column, _)| column));
+            for column in columns.filter(named) {
                 for (key, row) in rows {
                     let touched = std::slice::from_ref(column);
                     let verdict = stage.database.verdict(principal, relation, key, row, touched);

@@ -36,7 +36,7 @@ pub(super) fn moved(catalog: &Catalog, name: &RelationName) -> RelationName {
     RelationName { schema, name: name.name.clone() }
 }
 
-/// The same filters, hidden columns and masks, of the relations by their names there.
+/// The same filters, hidden columns (on all rows or on some) and masks, of the relations by their names there.
 pub(super) fn filters(catalog: &Catalog, filters: &PredicateSet) -> PredicateSet {
     let moved_filters =
         filters.iter().map(|(name, filter)| (moved(catalog, name), row_filter(catalog, filter)));
@@ -44,6 +44,11 @@ pub(super) fn filters(catalog: &Catalog, filters: &PredicateSet) -> PredicateSet
     for (name, _) in filters.iter() {
         if let Some(hidden) = filters.hidden_of(name) {
             result.hide(moved(catalog, name), hidden.clone());
+        }
+        if let Some(touched) = filters.touched_of(name) {
+            let touched = touched.iter();
+            let touched = touched.map(|(column, left)| (column.clone(), row_filter(catalog, left)));
+            result.leave(moved(catalog, name), touched.collect());
         }
         if let Some(masks) = filters.masks_of(name) {
             let masks = masks.iter().map(|(column, mask)| (column.clone(), masked(catalog, mask)));

@@ -37,6 +37,7 @@ columns = [
     { name = "task_id", type = "integer", nullable = false },
     { name = "place", type = "integer", nullable = false },
     { name = "body", type = "text", nullable = false },
+    { name = "code", type = "integer", nullable = true },
 ]
 "#;
 
@@ -46,6 +47,11 @@ const RULES: &str = r#"
 @columns("price")
 permit (principal, action == Action::"read", resource is tasks)
 when { resource.customer_id == principal.tenant && resource has at && resource.at > datetime("2020-01-01") };
+
+@id("codes")
+forbid (principal, action == Action::"read", resource is comments)
+when { context.columns.contains("code") }
+unless { resource.place == 2 };
 
 @id("comments")
 permit (principal, action == Action::"read", resource is comments)
@@ -93,6 +99,12 @@ name = "masks"
 tenant = 82
 query = "SELECT id, price FROM tasks WHERE price IS NULL"
 rows = [{ id = 1 }]
+
+[[test]]
+name = "a column that is hidden on some rows"
+tenant = 82
+query = "SELECT body, code FROM comments"
+rows = []
 
 [[test]]
 name = "related rows"
