@@ -215,6 +215,24 @@ impl Database {
             .collect()
     }
 
+    /// The key that an attribute of a relation follows.
+    #[cfg(feature = "prove")]
+    pub(crate) fn hop(&self, relation: &Relation, name: &str) -> Option<Hop> {
+        self.hops.named(&relation.name, name).map(|followed| followed.hop.clone())
+    }
+
+    /// What a policy masks, where it is a permit that masks something.
+    #[cfg(feature = "prove")]
+    pub(crate) fn masks_by(&self, policy: &PolicyId) -> Option<&BTreeMap<ColumnName, Mask>> {
+        self.rules.masks.get(&self.rules.place(policy))
+    }
+
+    /// Every policy.
+    #[cfg(feature = "prove")]
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &Policy> {
+        self.rules.all.policies()
+    }
+
     /// The schema and, in the order of the files, the policies that can apply to a relation.
     #[cfg(feature = "prove")]
     pub(crate) fn rules_on(&self, relation: &Relation) -> (&Schema, Vec<&Policy>) {

@@ -5,11 +5,14 @@
 //! that they were validated against; the solver is cvc5, a program of its own. What it finds is shown only after the
 //! ordinary evaluator has said the same (`Database::verdict`).
 
+mod certificate;
 mod claims;
 mod diff;
 mod encode;
 mod example;
+mod facts;
 mod merge;
+mod print;
 mod solver;
 
 use std::io;
@@ -21,9 +24,11 @@ use cedar_policy_symcc::{
     never_errors_asserts,
 };
 
-use crate::catalog::{Relation, RelationName};
+use crate::catalog::{ColumnName, Relation, RelationName};
+use crate::identity::Principal;
 use crate::policy::Database;
 use crate::policy::tenancy::{Owner, Tenancy};
+pub use certificate::{certify, certify_filter, representatives};
 pub use diff::{Difference, diff};
 pub use example::Example;
 pub use solver::NotProved;
@@ -38,6 +43,13 @@ pub enum Claim {
     NeverFails(String),
     /// Every caller may read every row, as `shared_relations` says.
     Shared,
+    /// The caller's filter keeps the rows that the policies allow, and no others.
+    Filter {
+        /// Who asks.
+        principal: Principal,
+        /// The one column that the query touches, where it touches one that policies ask for.
+        touched: Option<ColumnName>,
+    },
 }
 
 /// What became of a claim.
@@ -192,7 +204,8 @@ impl<'a> Proof<'a> {
 
     /// What the policies allow callers that the settings let in.
     fn compiled(&self, failing: &[&Policy]) -> Result<CompiledPolicySet, NotProved> {
-        let set = encode::strict(&self.policies, failing, &self.database.settings);
+        let set =
+            encode::strict(&self.policies, failing, &encode::callers(&self.database.settings));
         self.compile(set)
     }
 

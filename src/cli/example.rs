@@ -3,16 +3,21 @@
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use crate::identity::Claims;
+use crate::identity::{Claims, Principal};
 use crate::policy::Verdict;
 use crate::predicate::{Row, Value};
 use crate::prove::Example;
 
 /// Who asks.
 pub(super) fn caller(example: &Example) -> String {
-    let tenant = example.principal.tenant.as_ref().map(|tenant| format!("tenant {tenant}"));
-    let scope = example.principal.scope.as_ref().map(|scope| format!("scope {}", scope.as_str()));
-    let claims = &example.principal.claims;
+    named(&example.principal)
+}
+
+/// A caller in words.
+pub(super) fn named(principal: &Principal) -> String {
+    let tenant = principal.tenant.as_ref().map(|tenant| format!("tenant {tenant}"));
+    let scope = principal.scope.as_ref().map(|scope| format!("scope {}", scope.as_str()));
+    let claims = &principal.claims;
     let claims = serde_json::to_string(claims).ok().filter(|_| !claims.is_empty());
     let claims = claims.map(|claims| format!("claims {claims}"));
     let caller: Vec<String> = tenant.into_iter().chain(scope).chain(claims).collect();

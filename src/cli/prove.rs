@@ -12,6 +12,7 @@ use super::{Format, check, load};
 use crate::identity::DatabaseId;
 use crate::policy::Database;
 use crate::prove::{self, Answer, Claim, Example, Finding};
+use crate::service;
 
 #[derive(Args)]
 pub(super) struct ProveArgs {
@@ -24,6 +25,16 @@ pub(super) struct ProveArgs {
     /// Fails unless everything is proved.
     #[arg(long)]
     require: bool,
+    /// Also proves of callers' filters that they keep the rows that the policies allow: of this caller, or of some that
+    /// stand for others.
+    #[arg(long)]
+    certificates: bool,
+    /// The tenant whose filters are proved.
+    #[arg(long, value_name = "TENANT", requires = "certificates")]
+    tenant: Option<String>,
+    /// The scope inside the tenant.
+    #[arg(long, value_name = "SCOPE", requires = "certificates")]
+    scope: Option<String>,
     /// The seconds that the solver has for each question.
     #[arg(long, value_name = "SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u64).range(1..=3_600))]
@@ -41,7 +52,19 @@ pub(super) fn run(policies: &Path, args: ProveArgs) -> Result<(), Failed> {
         ids.iter().map(|id| load(policies, id).map(|(database, _)| database)).collect();
     let loaded = loaded?;
     let databases: Vec<&Database> = loaded.iter().collect();
-    let findings = prove::prove(&databases, Duration::from_secs(args.timeout))?;
+    let limit = Duration::from_secs(args.timeout);
+    let mut findings = prove::prove(&databases, limit)?;
+    if args.certificates {
+        for (database, findings) in databases.iter().zip(&mut findings) {
+            let (tenant, scope) = (args.tenant.as_deref(), args.scope.as_deref());
+            let principals = if tenant.is_none() && scope.is_none() {
+                prove::representatives(database)
+            } else {
+                vec![service::identify(&database.settings, tenant, scope, None)?]
+            };
+            findings.extend(prove::certify(database, &principals, limit)?);
+        }
+    }
     let proved: Vec<Proved> = databases
         .into_iter()
         .zip(findings)
@@ -69,6 +92,10 @@ fn verdict(proved: &[Proved<'_>], require: bool) -> Result<(), Failed> {
     };
     let (leaks, failing, hidden, open) =
         (with("LEAK"), with("MAY FAIL"), with("NOT SHARED"), with("NOT PROVED"));
+    let filters = with("WRONG FILTER");
+    if filters > 0 {
+        return Err(Failed::new("wrong_filter", number(filters, "filter")));
+    }
     if leaks > 0 {
         return Err(Failed::new("leak", number(leaks, "relation")));
     }
@@ -94,6 +121,7 @@ fn word_of(finding: &Finding) -> &'static str {
         (Answer::Refuted(_), Claim::Isolated) => "LEAK",
         (Answer::Refuted(_), Claim::NeverFails(_)) => "MAY FAIL",
         (Answer::Refuted(_), Claim::Shared) => "NOT SHARED",
+        (Answer::Refuted(_), Claim::Filter { .. }) => "WRONG FILTER",
     }
 }
 
@@ -102,6 +130,11 @@ fn claimed(claim: &Claim) -> String {
         Claim::Isolated => "whatever a caller reads is its own".to_owned(),
         Claim::NeverFails(policy) => format!("policy `{policy}` never fails"),
         Claim::Shared => "every caller reads every row".to_owned(),
+        Claim::Filter { principal, touched } => {
+            let touching = touched.as_ref().map(|column| format!(", touching `{column}`,"));
+            let (caller, touching) = (example::named(principal), touching.unwrap_or_default());
+            format!("the filter of {caller}{touching} keeps the rows that the policies allow")
+        }
     }
 }
 
@@ -109,6 +142,9 @@ fn hint(finding: &Finding) -> Option<&'static str> {
     match (&finding.answer, &finding.claim) {
         (Answer::Refuted(_), Claim::Isolated) if finding.undeclared => Some(
             "if it is meant for every tenant, name it in `shared_relations`; if another column holds the tenant, in `[tenant_columns]`",
+        ),
+        (Answer::Refuted(_), Claim::Filter { .. }) => Some(
+            "the filter says otherwise of this row: that is a defect of dialektai, not of the policies",
         ),
         (Answer::Refuted(_), Claim::NeverFails(_)) => {
             Some("a permit that fails permits nothing, a forbid that fails denies")
@@ -122,8 +158,9 @@ fn as_text(proved: &[Proved<'_>]) -> String {
     for Proved { database, findings } in proved {
         text.push_str(&format!("{}\n", database.id));
         for finding in findings {
-            // Of policies that never fail there are many, and they are counted below.
-            if matches!((&finding.answer, &finding.claim), (Answer::Proved, Claim::NeverFails(_))) {
+            // Of these there are many, and they are counted below.
+            let counted = matches!(finding.claim, Claim::NeverFails(_) | Claim::Filter { .. });
+            if counted && matches!(finding.answer, Answer::Proved) {
                 continue;
             }
             let (word, claim) = (word_of(finding), claimed(&finding.claim));
@@ -138,13 +175,21 @@ fn as_text(proved: &[Proved<'_>]) -> String {
             }
         }
     }
-    let words = ["PROVED", "LEAK", "MAY FAIL", "NOT SHARED", "NOT PROVED"];
-    let counts = words.map(|word| {
+    let words = ["PROVED", "LEAK", "MAY FAIL", "NOT SHARED", "WRONG FILTER", "NOT PROVED"];
+    let words = words.into_iter().filter(|word| certified(proved) || *word != "WRONG FILTER");
+    let words: Vec<&str> = words.collect();
+    let counts = words.into_iter().map(|word| {
         let all = proved.iter().flat_map(|one| &one.findings);
         format!("{} {word}", all.filter(|finding| word_of(finding) == word).count())
     });
-    text.push_str(&counts.join(", "));
+    text.push_str(&counts.collect::<Vec<_>>().join(", "));
     text
+}
+
+/// Whether filters were looked at.
+fn certified(proved: &[Proved<'_>]) -> bool {
+    let mut all = proved.iter().flat_map(|one| &one.findings);
+    all.any(|finding| matches!(finding.claim, Claim::Filter { .. }))
 }
 
 fn shown(example: &Example) -> String {
@@ -177,10 +222,20 @@ struct FindingEntry {
     relation: String,
     claim: &'static str,
     policy: Option<String>,
+    /// Of a filter.
+    caller: Option<CallerEntry>,
     answer: &'static str,
     reason: Option<String>,
     example: Option<ExampleEntry>,
     hint: Option<&'static str>,
+}
+
+/// Whose filter it is, for a query that touches one column or none.
+#[derive(Serialize)]
+struct CallerEntry {
+    tenant: Option<String>,
+    scope: Option<String>,
+    touched: Option<String>,
 }
 
 impl<'a> From<&'a [Proved<'a>]> for Document<'a> {
@@ -200,6 +255,15 @@ impl From<&Finding> for FindingEntry {
             Claim::Isolated => ("isolated", None),
             Claim::NeverFails(policy) => ("never_fails", Some(policy.clone())),
             Claim::Shared => ("shared", None),
+            Claim::Filter { .. } => ("filter", None),
+        };
+        let caller = match &finding.claim {
+            Claim::Filter { principal, touched } => Some(CallerEntry {
+                tenant: principal.tenant.as_ref().map(ToString::to_string),
+                scope: principal.scope.as_ref().map(|scope| scope.as_str().to_owned()),
+                touched: touched.as_ref().map(ToString::to_string),
+            }),
+            Claim::Isolated | Claim::NeverFails(_) | Claim::Shared => None,
         };
         let (answer, reason, example) = match &finding.answer {
             Answer::Proved => ("proved", None, None),
@@ -207,6 +271,6 @@ impl From<&Finding> for FindingEntry {
             Answer::Refuted(example) => ("refuted", None, Some(ExampleEntry::from(&**example))),
         };
         let relation = finding.relation.to_string();
-        Self { relation, claim, policy, answer, reason, example, hint: hint(finding) }
+        Self { relation, claim, policy, caller, answer, reason, example, hint: hint(finding) }
     }
 }

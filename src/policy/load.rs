@@ -205,7 +205,9 @@ fn setting_problem(reason: Reason, text: &Arc<Text>) -> Problem {
         Reason::FilterColumnMissing { setting, .. } | Reason::FilterColumnType { setting, .. } => {
             text.key(setting)
         }
-        Reason::Declaration { setting: "tenant_columns", relation, .. } => text.key(relation),
+        Reason::Declaration { setting: "tenant_columns" | "scope_columns", relation, .. } => {
+            text.key(relation)
+        }
         Reason::Declaration { setting, .. } => text.key(setting),
         Reason::ScopeUnused => text.key("scope_filter_column"),
         _ => None,

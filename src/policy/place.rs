@@ -162,7 +162,7 @@ impl fmt::Display for Place {
 
 /// Whether a line of a `database.toml` begins with a key whose value is no secret, and holds nothing like an address.
 fn may_be_shown(line: &str) -> bool {
-    const KEYS: [&str; 18] = [
+    const KEYS: [&str; 19] = [
         "[",
         "arguments",
         "bytes",
@@ -173,6 +173,7 @@ fn may_be_shown(line: &str) -> bool {
         "requires_organization_scoping",
         "returns",
         "rows",
+        "scope_columns",
         "scope_filter_column",
         "shared_relations",
         "tenant_columns",

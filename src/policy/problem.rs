@@ -165,7 +165,7 @@ pub enum Reason {
     /// A setting says of a relation what cannot be.
     #[error("`{setting}` names `{relation}`, {why}")]
     Declaration {
-        /// `shared_relations`, `unscoped_relations` or `tenant_columns`.
+        /// `shared_relations`, `unscoped_relations`, `tenant_columns` or `scope_columns`.
         setting: &'static str,
         /// As it is written there.
         relation: String,

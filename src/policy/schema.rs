@@ -169,7 +169,7 @@ pub fn check_filter_columns(settings: &Settings, catalog: &Catalog) -> Vec<Reaso
 }
 
 /// A column's name as an attribute in a schema, after `has` and in a record: quoted where it is not an identifier.
-pub(super) fn attribute(column: &ColumnName) -> String {
+pub(crate) fn attribute(column: &ColumnName) -> String {
     if is_identifier(column.as_str()) { column.to_string() } else { quoted(column.as_str()) }
 }
 

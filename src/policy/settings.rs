@@ -83,10 +83,13 @@ pub struct Settings {
     pub shared_relations: Vec<String>,
     /// Relations whose rows have no scope: a caller with one reads them as a caller without.
     pub unscoped_relations: Vec<String>,
-    /// By relation, the column that holds the tenant where it is not `tenant_filter_column`.
+    /// By relation, the column that holds the tenant where it is not `tenant_filter_column`; that of a related row by its
+    /// path, `task.customer_id`.
     pub tenant_columns: BTreeMap<String, String>,
     /// What else may be known of a caller: attributes of the principal, each of them optional.
     pub claims: BTreeMap<String, ClaimType>,
+    /// By relation, the column that holds the scope where it is not `scope_filter_column`.
+    pub scope_columns: BTreeMap<String, String>,
     /// Bounds on one answer.
     pub limits: Limits,
     /// Functions of the database's own that queries may call.
@@ -113,6 +116,8 @@ struct RawSettings {
     tenant_columns: BTreeMap<String, String>,
     #[serde(default)]
     claims: BTreeMap<String, ClaimType>,
+    #[serde(default)]
+    scope_columns: BTreeMap<String, String>,
     #[serde(default)]
     limits: Limits,
     #[serde(default)]
@@ -171,6 +176,7 @@ impl Settings {
             unscoped_relations: raw.unscoped_relations,
             tenant_columns: raw.tenant_columns,
             claims: raw.claims,
+            scope_columns: raw.scope_columns,
             limits: raw.limits,
             functions,
         })

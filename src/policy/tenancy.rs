@@ -2,7 +2,9 @@
 //!
 //! Policies say who reads what. This says who should, in few words and without them, so that the two can be compared.
 
-use crate::catalog::{Catalog, ColumnName, Relation};
+use std::collections::BTreeMap;
+
+use crate::catalog::{Catalog, CedarType, ColumnName, Relation};
 use crate::identity::{Principal, TenantId};
 use crate::predicate::{Row, Value};
 
@@ -39,21 +41,22 @@ impl Tenancy {
         let named = |name: &str| is_named(relation, name, &catalog.default_schema);
         let shared = settings.shared_relations.iter().any(|name| named(name));
         let unscoped = settings.unscoped_relations.iter().any(|name| named(name));
-        let own = settings.tenant_columns.iter().find(|(name, _)| named(name));
-        let owner = |column: Option<&String>, open: bool| {
-            let Some(column) = column.map(ColumnName::new) else { return Owner::Everybody };
-            match relation.column(&column) {
+        let owner = |column: &Option<String>, columns: &BTreeMap<String, String>, open: bool| {
+            let Some(column) = column else { return Owner::Everybody };
+            let own = columns.iter().find(|(name, _)| named(name));
+            let related = own.and_then(|(_, path)| path_of(relation, path));
+            let column = own.map_or(column, |(_, own)| own);
+            match (related, relation.column(&ColumnName::new(column))) {
                 _ if open => Owner::Everybody,
-                Some(column) => Owner::Column(column.name.clone()),
-                None => Owner::Undeclared,
+                (Some(related), _) => related,
+                (None, Some(column)) => Owner::Column(column.name.clone()),
+                (None, None) => Owner::Undeclared,
             }
         };
-        let column = settings.tenant_filter_column.as_ref();
-        let column = column.map(|column| own.map_or(column, |(_, own)| own));
-        let related = own.filter(|_| !shared).and_then(|(_, path)| path_of(relation, path));
+        let Settings { tenant_filter_column, scope_filter_column, .. } = settings;
         Self {
-            tenant: related.unwrap_or_else(|| owner(column, shared)),
-            scope: owner(settings.scope_filter_column.as_ref(), shared || unscoped),
+            tenant: owner(tenant_filter_column, &settings.tenant_columns, shared),
+            scope: owner(scope_filter_column, &settings.scope_columns, shared || unscoped),
         }
     }
 
@@ -168,30 +171,49 @@ pub(super) fn check(settings: &Settings, catalog: &Catalog) -> Vec<Reason> {
             report("unscoped_relations", name, "which the catalog does not list");
         }
     }
-    for (name, column) in &settings.tenant_columns {
-        let expected = tenant_type(settings.tenant_id_type);
-        let Some(relation) = find(name) else {
-            report("tenant_columns", name, "which the catalog does not list");
-            continue;
-        };
-        if tenant.is_none() {
-            report("tenant_columns", name, "and there is no `tenant_filter_column`");
-        }
-        if settings.shared_relations.contains(name) {
-            report("tenant_columns", name, "which `shared_relations` names too");
-        }
-        let found = match path_of(relation, column) {
-            Some(Owner::Related(path, column)) => {
-                followed(&hops, relation, &path).and_then(|end| end.column(&column))
+    let tenants = (
+        "tenant_columns",
+        &settings.tenant_columns,
+        tenant_type(settings.tenant_id_type),
+        "with a column that cannot hold tenants",
+    );
+    let scopes = (
+        "scope_columns",
+        &settings.scope_columns,
+        CedarType::String,
+        "with a column that cannot hold scopes",
+    );
+    for (setting, columns, expected, cannot) in [tenants, scopes] {
+        for (name, column) in columns {
+            let Some(relation) = find(name) else {
+                report(setting, name, "which the catalog does not list");
+                continue;
+            };
+            if setting == "tenant_columns" && tenant.is_none() {
+                report(setting, name, "and there is no `tenant_filter_column`");
             }
-            Some(Owner::Column(_) | Owner::Everybody | Owner::Undeclared) | None => {
-                relation.column(&ColumnName::new(column))
+            if setting == "scope_columns" && settings.scope_filter_column.is_none() {
+                report(setting, name, "and there is no `scope_filter_column`");
             }
-        };
-        match found {
-            Some(column) if column.cedar() == Some(expected) => {}
-            Some(_) => report("tenant_columns", name, "with a column that cannot hold tenants"),
-            None => report("tenant_columns", name, "with a column that it does not have"),
+            if settings.shared_relations.contains(name) {
+                report(setting, name, "which `shared_relations` names too");
+            }
+            if setting == "scope_columns" && settings.unscoped_relations.contains(name) {
+                report(setting, name, "which `unscoped_relations` names too");
+            }
+            let found = match path_of(relation, column) {
+                Some(Owner::Related(path, column)) => {
+                    followed(&hops, relation, &path).and_then(|end| end.column(&column))
+                }
+                Some(Owner::Column(_) | Owner::Everybody | Owner::Undeclared) | None => {
+                    relation.column(&ColumnName::new(column))
+                }
+            };
+            match found {
+                Some(column) if column.cedar() == Some(expected) => {}
+                Some(_) => report(setting, name, cannot),
+                None => report(setting, name, "with a column that it does not have"),
+            }
         }
     }
     reasons

@@ -3,16 +3,19 @@
 //! Both sides are put to the solver over the same callers and rows (`merge`). Where the sides do not mean the same ones,
 //! nothing is proved: an answer about other rows or other callers would be no answer.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use cedar_policy::Policy;
 use cedar_policy_symcc::{CompiledPolicySet, implies_asserts};
 
 use super::merge::Merged;
 use super::solver::Solver;
 use super::{Answer, Example, NotProved, Proof, encode};
-use crate::catalog::RelationName;
+use crate::catalog::{ColumnName, RelationName};
 use crate::policy::Database;
+use crate::predicate::Mask;
 
 /// What became of one relation.
 #[derive(Debug, Clone)]
@@ -93,6 +96,7 @@ fn incomparable(old: &Database, new: &Database) -> Option<&'static str> {
     settings.shared_relations.clone_from(&new.shared_relations);
     settings.unscoped_relations.clone_from(&new.unscoped_relations);
     settings.tenant_columns.clone_from(&new.tenant_columns);
+    settings.scope_columns.clone_from(&new.scope_columns);
     (settings != *new).then_some("the settings that say who is a caller differ")
 }
 
@@ -106,6 +110,8 @@ impl Difference {
 /// One side, and what its policies allow as a formula.
 struct Side<'a> {
     proof: Proof<'a>,
+    /// The policies that may fail.
+    failing: Vec<Policy>,
     allowed: CompiledPolicySet,
 }
 
@@ -115,16 +121,60 @@ impl<'a> Side<'a> {
         let mut failing = Vec::new();
         for policy in &proof.policies {
             if !matches!(proof.never_fails(policy, solver).await, Answer::Proved) {
-                failing.push(policy);
+                failing.push(policy.clone());
             }
         }
-        let allowed = proof.compiled(&failing)?;
-        Ok(Some(Self { proof, allowed }))
+        let allowed = proof.compiled(&failing.iter().collect::<Vec<_>>())?;
+        Ok(Some(Self { proof, failing, allowed }))
+    }
+
+    /// The columns that permits mask, each with each of its masks.
+    fn masked(&self) -> BTreeSet<(ColumnName, Mask)> {
+        let Proof { database, policies, .. } = &self.proof;
+        let masks = policies.iter().filter_map(|policy| database.masks_by(policy.id()));
+        masks.flatten().map(|(column, mask)| (column.clone(), *mask)).collect()
+    }
+
+    /// The rows on which a column shows more than this mask leaves of it: those of the permits that mask it less, or not.
+    fn showing(&self, column: &ColumnName, mask: Mask) -> Result<CompiledPolicySet, NotProved> {
+        let Proof { database, policies, .. } = &self.proof;
+        let masks = |policy: &Policy| {
+            let own = database.masks_by(policy.id()).and_then(|masks| masks.get(column));
+            own.is_some_and(|own| *own <= mask)
+        };
+        let policies: Vec<Policy> =
+            policies.iter().filter(|policy| !masks(policy)).cloned().collect();
+        let failing: Vec<&Policy> = self.failing.iter().collect();
+        let callers = encode::callers(&database.settings);
+        self.proof.compile(encode::strict(&policies, &failing, &callers))
+    }
+
+    /// Whether this side shows no more of what either masks than the other does.
+    // INVARIANT (no widening): a mask that was taken away is a grant.
+    async fn shows_no_more(&self, other: &Side<'_>, solver: &mut Solver) -> Answer {
+        for (column, mask) in self.masked().union(&other.masked()) {
+            let sides = self
+                .showing(column, *mask)
+                .and_then(|own| Ok((own, other.showing(column, *mask)?)));
+            let found = match &sides {
+                Ok((own, others)) => solver.counterexample(&implies_asserts(own, others)).await,
+                Err(reason) => Err(reason.clone()),
+            };
+            match found {
+                Ok(None) => {}
+                Ok(Some(_)) => {
+                    let why = format!("`{column}` may show more of what was masked");
+                    return Answer::NotProved(NotProved::Unsupported(why));
+                }
+                Err(reason) => return Answer::NotProved(reason),
+            }
+        }
+        Answer::Proved
     }
 
     /// Whether this side lets a caller read a row that the other does not.
     async fn beyond(&self, other: Option<&Side<'_>>, solver: &mut Solver) -> Answer {
-        let Self { proof, allowed } = self;
+        let Self { proof, allowed, .. } = self;
         let nothing = proof.compile(encode::condition("permit", "when", "false"));
         let others = match (other, &nothing) {
             (Some(other), _) => &other.allowed,
@@ -137,7 +187,10 @@ impl<'a> Side<'a> {
             });
             example.is_allowed() && theirs.is_none_or(|verdict| !verdict.allowed)
         };
-        proof.ask(&implies_asserts(allowed, others), solver, refutes).await
+        match (proof.ask(&implies_asserts(allowed, others), solver, refutes).await, other) {
+            (Answer::Proved, Some(other)) => self.shows_no_more(other, solver).await,
+            (answer, _) => answer,
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use cedar_policy::pst::{
 };
 use cedar_policy::{Effect, EntityTypeName, Policy, PolicyId, PolicySet, RequestEnv};
 
-use crate::catalog::{PRINCIPAL_TYPE, Relation};
-use crate::identity::TenantIdType;
+use crate::catalog::{ColumnName, PRINCIPAL_TYPE, Relation};
+use crate::identity::{ClaimValue, Principal, TenantId, TenantIdType};
+use crate::policy::schema::{attribute, quoted};
 use crate::policy::settings::Settings;
 
 /// The one kind of request that there is for a relation.
@@ -36,13 +37,60 @@ pub(super) fn condition(effect: &str, when: &str, condition: &str) -> Result<Pol
     PolicySet::from_policies([policy]).map_err(|error| error.to_string())
 }
 
+/// That the caller is this one.
+pub(super) fn pinned(settings: &Settings, principal: &Principal) -> String {
+    let tenant = match &principal.tenant {
+        _ if !settings.requires_organization_scoping => "true".to_owned(),
+        Some(TenantId::Integer(id)) => format!("principal.tenant == {id}"),
+        Some(TenantId::Uuid(id) | TenantId::String(id)) => {
+            format!("principal.tenant == {}", quoted(id))
+        }
+        None => "false".to_owned(),
+    };
+    let scope = match &principal.scope {
+        Some(scope) => {
+            format!("principal has scope && principal.scope == {}", quoted(scope.as_str()))
+        }
+        None => "!(principal has scope)".to_owned(),
+    };
+    let mut known = format!("({tenant}) && ({scope})");
+    for name in settings.claims.keys() {
+        let own = principal.claims.iter().find(|(own, _)| own == name);
+        let attribute = attribute(&ColumnName::new(name));
+        known.push_str(&match own {
+            Some((_, value)) => {
+                let value = claim(&format!("principal[{}]", quoted(name)), value);
+                format!(" && (principal has {attribute} && {value})")
+            }
+            None => format!(" && !(principal has {attribute})"),
+        });
+    }
+    known
+}
+
+/// That a claim has this value.
+fn claim(read: &str, value: &ClaimValue) -> String {
+    let set = |members: Vec<String>| match members.as_slice() {
+        // Cedar's formulas have no empty set.
+        [] => format!("{read}.isEmpty()"),
+        members => format!("{read} == [{}]", members.join(", ")),
+    };
+    match value {
+        ClaimValue::String(text) => format!("{read} == {}", quoted(text)),
+        ClaimValue::Integer(number) => format!("{read} == {number}"),
+        ClaimValue::Boolean(flag) => format!("{read} == {flag}"),
+        ClaimValue::Strings(members) => set(members.iter().map(|text| quoted(text)).collect()),
+        ClaimValue::Integers(members) => set(members.iter().map(ToString::to_string).collect()),
+    }
+}
+
 /// One policy, under a name that no `@id` is.
 pub(super) fn ours(effect: &str, when: &str, condition: &str) -> Result<Policy, String> {
     let text = format!("{effect} (principal, action, resource) {when} {{ {condition} }};");
     Policy::parse(Some(PolicyId::new("\nours")), text).map_err(|error| error.to_string())
 }
 
-/// The policies, closed to those who are no callers.
+/// The policies, closed to those who are no callers by this condition.
 ///
 /// Cedar skips a forbid that fails; here it denies. So each permit also asks that those forbids be false that may fail:
 /// where one fails the permit fails with it, and permits nothing.
@@ -50,11 +98,11 @@ pub(super) fn ours(effect: &str, when: &str, condition: &str) -> Result<Policy, 
 pub(super) fn strict(
     policies: &[Policy],
     failing: &[&Policy],
-    settings: &Settings,
+    callers: &str,
 ) -> Result<PolicySet, String> {
     let forbids: Vec<&Policy> =
         failing.iter().copied().filter(|policy| policy.effect() == Effect::Forbid).collect();
-    let mut all = vec![ours("forbid", "unless", &callers(settings))?];
+    let mut all = vec![ours("forbid", "unless", callers)?];
     for policy in policies {
         all.push(match policy.effect() {
             Effect::Permit if !forbids.is_empty() => unless(policy, &forbids)?,

@@ -135,6 +135,19 @@ impl Step {
     }
 }
 
+/// The row, and the rows that it leads to, with another value in place of one.
+fn renamed(row: &Row, from: &Value, to: &Value) -> Row {
+    let mut changed = row.clone();
+    for column in row.keys().filter(|column| row.get(column) == Some(from)) {
+        changed.insert(column.clone(), to.clone());
+    }
+    for (name, parent) in row.parents() {
+        let own = renamed(&parent.row, from, to);
+        changed.insert_parent(name, Parent { key: parent.key.clone(), row: own });
+    }
+    changed
+}
+
 fn without(row: &Row, dropped: &ColumnName) -> Row {
     let mut kept = Row::new();
     for column in row.keys().filter(|column| *column != dropped) {
@@ -266,12 +279,7 @@ impl Draft {
             self.scope = Some(to.clone());
         }
         self.claims = claims::renamed(&self.claims, from, to);
-        let columns: Vec<ColumnName> = self.row.keys().cloned().collect();
-        for column in columns {
-            if self.row.get(&column) == Some(from) {
-                self.row.insert(column, to.clone());
-            }
-        }
+        self.row = renamed(&self.row, from, to);
     }
 
     fn is_id(&self, value: &Value, relation: &Relation, column_type: ColumnType) -> bool {
@@ -334,6 +342,16 @@ fn plain(column: &Column) -> Option<Value> {
         (_, CedarType::Bool) => Value::Bool(false),
         (_, CedarType::Datetime) => Value::Datetime(0),
     })
+}
+
+/// The tenant that examples are shown with.
+pub(super) fn plain_tenant_id(id_type: TenantIdType) -> Option<TenantId> {
+    let text = match plain_tenant(id_type) {
+        Value::Long(id) => id.to_string(),
+        Value::String(id) => id,
+        Value::Bool(_) | Value::Datetime(_) => return None,
+    };
+    TenantId::parse(&text, id_type).ok()
 }
 
 /// As a caller's own.

@@ -234,6 +234,38 @@ fn hidden_columns_count() {
     assert!(told(&policies(&hidden, &hidden)).is_empty());
 }
 
+/// A mask that is taken away shows more, of the same rows.
+#[test]
+fn masks_count() {
+    if !has_solver() {
+        return;
+    }
+    let masked = |mask: &str, column: &str| {
+        format!(
+            "@id(\"own\") @mask(\"{mask}\") @columns(\"{column}\")
+             permit (principal, action, resource is tasks)
+             when {{ resource.customer_id == principal.tenant }};"
+        )
+    };
+    let (null, last4) = (masked("null", "assigned_to"), masked("last4", "assigned_to"));
+    let shows = |old: &str, new: &str| {
+        let differences = policies(old, new);
+        let Difference { granted, denied, .. } = of(&differences, "tasks").clone();
+        [granted, denied].map(|answer| match answer {
+            Answer::Proved => "same".to_owned(),
+            Answer::NotProved(reason) => reason.to_string(),
+            Answer::Refuted(example) => panic!("{example:?}"),
+        })
+    };
+    let more = "`assigned_to` may show more of what was masked";
+    assert_eq!(shows(&null, OWN), [more, "same"]);
+    assert_eq!(shows(OWN, &null), ["same", more]);
+    assert_eq!(shows(&null, &last4), [more, "same"]);
+    assert_eq!(shows(&last4, OWN), [more, "same"]);
+    assert_eq!(shows(&last4, &last4), ["same", "same"]);
+    assert_eq!(shows(&null, &null), ["same", "same"]);
+}
+
 /// A rule over related rows is compared where both sides mean the same rows.
 #[test]
 fn related_rows_are_compared() {

@@ -11,6 +11,8 @@ mod servers;
 mod live;
 mod tally;
 mod caps;
+#[cfg(feature = "prove")]
+mod certificates;
 mod check;
 mod columns;
 mod commute;

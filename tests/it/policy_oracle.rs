@@ -22,11 +22,11 @@ use rand::SeedableRng as _;
 
 use cases::{CASES, Visible};
 use generator::Generator;
-use rows::rows;
+pub(crate) use rows::rows;
 use shrink::shrink;
 use stored::Stored;
 
-fn load(policies: &str) -> Result<Database, LoadError> {
+pub(crate) fn load(policies: &str) -> Result<Database, LoadError> {
     let sources = Sources {
         settings: include_str!("../../fixtures/policies/database.toml").to_owned(),
         catalog: include_str!("../../fixtures/policies/catalog.toml").to_owned(),
@@ -35,7 +35,7 @@ fn load(policies: &str) -> Result<Database, LoadError> {
     Database::from_sources("hostile".parse().unwrap(), &sources)
 }
 
-fn principals() -> Vec<Principal> {
+pub(crate) fn principals() -> Vec<Principal> {
     let principal = |tenant, scope: Option<&str>| {
         let scope = scope.map(|scope| scope.parse().unwrap());
         Principal::new(Some(TenantId::Integer(tenant)), scope)

@@ -45,9 +45,51 @@ fn told(finding: &Finding) -> Option<String> {
         Claim::Isolated => "LEAK",
         Claim::NeverFails(_) => "MAY FAIL",
         Claim::Shared => "NOT SHARED",
+        Claim::Filter { .. } => "WRONG FILTER",
     };
     assert!(example.verdict.is_some());
     Some(format!("{word} `{}`", finding.relation.name))
+}
+
+/// What `check` says of a folder that does not load.
+fn checked(folder: &Path) -> (Option<Database>, Vec<String>) {
+    match Database::load(folder) {
+        Ok(database) => (Some(database), Vec::new()),
+        Err(error) => {
+            let codes = error.problems().iter().map(|problem| problem.reason.code());
+            (None, codes.map(|code| format!("`{code}`")).collect())
+        }
+    }
+}
+
+/// The tests of a folder that fail, where it has some.
+fn tested(folder: &Path) -> Vec<String> {
+    if !folder.join("tests").is_dir() {
+        return Vec::new();
+    }
+    let arguments = ["--policies", "fixtures/leaks", "test", name(folder), "--format", "json"];
+    let (_, text, _) = run(world::root(), &arguments);
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let failed = report["tests"].as_array().unwrap().iter().filter_map(|test| {
+        (test["outcome"] == "failed").then(|| format!("\"{}\"", test["name"].as_str().unwrap()))
+    });
+    failed.collect()
+}
+
+/// What the solver refutes.
+fn found(database: &Database, folder: &Path) -> Vec<String> {
+    let findings = proved(database);
+    for finding in &findings {
+        let open = matches!(finding.answer, Answer::NotProved(_));
+        assert!(!open, "{}: {finding:?}", name(folder));
+        if let (Claim::Isolated, Answer::Refuted(example)) = (&finding.claim, &finding.answer) {
+            let relation = database.catalog.relation(&finding.relation).unwrap();
+            let own = Tenancy::of(&database.settings, &database.catalog, relation);
+            assert!(example.is_allowed(), "{example:?}");
+            assert!(!own.holds(&example.principal, &example.row), "{example:?}");
+        }
+    }
+    findings.iter().filter_map(told).collect()
 }
 
 /// Each is caught by the tool that its `leak.toml` names, and the table of the docs is the one that comes out.
@@ -56,41 +98,21 @@ fn planted_leaks_are_named() {
     if !has_solver() {
         return;
     }
-    let mut table = "| mistake | what | caught by | as |\n|---|---|---|---|\n".to_owned();
+    let mut table =
+        "| mistake | what | `check` | `test` | `prove` |\n|---|---|---|---|---|\n".to_owned();
     for folder in leaks() {
         let text = std::fs::read_to_string(folder.join("leak.toml")).unwrap();
         let leak: toml::Table = toml::from_str(&text).unwrap();
-        let (tool, found) = match Database::load(&folder) {
-            Err(error) => {
-                let codes = error.problems().iter().map(|problem| problem.reason.code());
-                ("check", codes.map(|code| format!("`{code}`")).collect::<Vec<_>>())
-            }
-            Ok(database) => {
-                let findings = proved(&database);
-                for finding in &findings {
-                    let open = matches!(finding.answer, Answer::NotProved(_));
-                    assert!(!open, "{}: {finding:?}", name(&folder));
-                    if let (Claim::Isolated, Answer::Refuted(example)) =
-                        (&finding.claim, &finding.answer)
-                    {
-                        let relation = database.catalog.relation(&finding.relation).unwrap();
-                        let own = Tenancy::of(&database.settings, &database.catalog, relation);
-                        assert!(example.is_allowed(), "{example:?}");
-                        assert!(!own.holds(&example.principal, &example.row), "{example:?}");
-                    }
-                }
-                ("prove", findings.iter().filter_map(told).collect())
-            }
-        };
-        assert!(!found.is_empty(), "nothing names {}", name(&folder));
+        let (database, problems) = checked(&folder);
+        let failing = if database.is_some() { tested(&folder) } else { Vec::new() };
+        let refuted = database.map(|database| found(&database, &folder)).unwrap_or_default();
+        let by_tool = [("check", problems), ("test", failing), ("prove", refuted)];
         let expected = leak["caught_by"].as_str().unwrap();
-        assert_eq!(tool, expected, "{}: {found:?}", name(&folder));
+        let found = by_tool.iter().any(|(tool, said)| *tool == expected && !said.is_empty());
+        assert!(found, "{}: {by_tool:?}", name(&folder));
         let mistake = leak["mistake"].as_str().unwrap().replace('|', "\\|");
-        table.push_str(&format!(
-            "| `{}` | {mistake} | `{tool}` | {} |\n",
-            name(&folder),
-            found.join(", ")
-        ));
+        let cells: Vec<String> = by_tool.iter().map(|(_, said)| said.join(", ")).collect();
+        table.push_str(&format!("| `{}` | {mistake} | {} |\n", name(&folder), cells.join(" | ")));
     }
     let path = world::root().join("docs/proofs.md");
     let docs = std::fs::read_to_string(&path).unwrap();
@@ -211,6 +233,8 @@ fn declarations_that_cannot_be_are_refused() {
         ("[tenant_columns]\nnope = \"id\"", "which the catalog does not list"),
         ("[tenant_columns]\ncompanies = \"nope\"", "a column that it does not have"),
         ("[tenant_columns]\ncompanies = \"name\"", "a column that cannot hold tenants"),
+        ("[tenant_columns]\nnotes = \"task.customer_id\"", "a column that it does not have"),
+        ("[scope_columns]\ntasks = \"assigned_to\"", "there is no `scope_filter_column`"),
         (
             "shared_relations = [\"companies\"]\n[tenant_columns]\ncompanies = \"id\"",
             "which `shared_relations` names too",
@@ -221,6 +245,142 @@ fn declarations_that_cannot_be_are_refused() {
         let loaded = Database::from_sources("x".parse().unwrap(), &sources(&settings, policies));
         let error = loaded.err().unwrap().to_string();
         assert!(error.contains(expected), "{error}");
+    }
+}
+
+/// Whatever tenants are called, own rows are proved and others are shown.
+#[test]
+fn tenants_of_every_kind() {
+    if !has_solver() {
+        return;
+    }
+    let catalog = |tenants: &str| {
+        format!(
+            "default_schema = \"main\"\n[[relation]]\nname = \"tasks\"\nprimary_key = [\"id\"]\n\
+             columns = [{{ name = \"id\", type = \"uuid\", nullable = false }},\n\
+             {{ name = \"tenant\", type = \"{tenants}\", nullable = true }}]\n"
+        )
+    };
+    let own = "@id(\"own\") permit (principal, action, resource)
+        when { resource has tenant && resource.tenant == principal.tenant };";
+    let others = "@id(\"others\") permit (principal, action, resource)
+        when { resource has tenant && resource.tenant != principal.tenant };";
+    for (engine, id_type, tenants, shown) in [
+        ("postgresql", "uuid", "uuid", "00000000-0000-4000-8000-000000000082"),
+        ("sqlite", "string", "text", "acme"),
+        ("mongodb", "uuid", "uuid", "00000000-0000-4000-8000-000000000082"),
+        ("mongodb", "integer", "integer", "82"),
+    ] {
+        let load = |policies: &str| {
+            let settings = format!(
+                "engine = \"{engine}\"\nurl = \"env:X\"\ntenant_filter_column = \"tenant\"\n\
+                 tenant_id_type = \"{id_type}\"\n"
+            );
+            let policies = vec![("p.cedar".to_owned(), policies.to_owned())];
+            let sources = Sources { settings, catalog: catalog(tenants), policies };
+            Database::from_sources("x".parse().unwrap(), &sources).unwrap()
+        };
+        let findings = proved(&load(own));
+        let all = findings.iter().all(|found| matches!(found.answer, Answer::Proved));
+        assert!(all, "{engine} {id_type}: {findings:?}");
+        let findings = proved(&load(others));
+        assert_eq!(refuted(&findings), ["LEAK `tasks`"]);
+        let Answer::Refuted(example) = &findings[0].answer else { panic!() };
+        assert_eq!(example.principal.tenant.as_ref().unwrap().to_string(), shown);
+    }
+}
+
+/// A field of a document says whose it is, and an array who may read it.
+#[test]
+fn documents_are_proved() {
+    if !has_solver() {
+        return;
+    }
+    let settings =
+        "engine = \"mongodb\"\nurl = \"env:X\"\ntenant_filter_column = \"of.customer\"\n";
+    let catalog =
+        "default_schema = \"app\"\n[[relation]]\nname = \"tasks\"\nprimary_key = [\"_id\"]
+        columns = [{ name = \"_id\", type = \"objectid\", nullable = false },
+            { name = \"of\", type = \"document\", nullable = true },
+            { name = \"of.customer\", type = \"integer\", nullable = false },
+            { name = \"readers\", type = \"integer\", nullable = true, array = true }]\n";
+    let load = |policies: &str| {
+        let policies = vec![("p.cedar".to_owned(), policies.to_owned())];
+        let (settings, catalog) = (settings.to_owned(), catalog.to_owned());
+        let sources = Sources { settings, catalog, policies };
+        Database::from_sources("x".parse().unwrap(), &sources)
+            .unwrap_or_else(|error| panic!("{error}"))
+    };
+    let own = "@id(\"own\") permit (principal, action, resource)
+        when { resource has of && resource.of.customer == principal.tenant };";
+    let findings = proved(&load(own));
+    assert!(refuted(&findings).is_empty());
+    assert!(findings.iter().all(|found| matches!(found.answer, Answer::Proved)), "{findings:?}");
+    let shared = "@id(\"readers\") permit (principal, action, resource)
+        when { resource has readers && resource.readers.contains(principal.tenant) };";
+    let findings = proved(&load(shared));
+    assert_eq!(refuted(&findings), ["LEAK `tasks`"]);
+    let Answer::Refuted(example) = &findings[0].answer else { panic!() };
+    assert_eq!(
+        example.row.set(&dialektai::catalog::ColumnName::new("readers")).unwrap().len(),
+        1,
+        "{example:?}"
+    );
+}
+
+/// Hidden columns take rows from queries that touch them, and give none to anybody.
+#[test]
+fn hidden_columns_are_proved() {
+    if !has_solver() {
+        return;
+    }
+    let hide = "@id(\"hide\") forbid (principal, action, resource is tasks)
+        when { context.columns.contains(\"priority\") } unless { principal has scope };\n";
+    let settings = "tenant_filter_column = \"customer_id\"";
+    let own = "@id(\"own\") permit (principal, action, resource is tasks)
+        when { resource.customer_id == principal.tenant };\n";
+    let findings = proved(&database(settings, &format!("{own}{hide}")));
+    assert!(findings.iter().all(|found| matches!(found.answer, Answer::Proved)), "{findings:?}");
+    let open = "@id(\"open\") permit (principal, action, resource is tasks);\n";
+    let findings = proved(&database(settings, &format!("{open}{hide}")));
+    assert_eq!(refuted(&findings), ["LEAK `tasks`"]);
+}
+
+/// Whose a row is may be said by the row that it belongs to.
+#[test]
+fn tenants_and_scopes_of_related_rows() {
+    if !has_solver() {
+        return;
+    }
+    let catalog = world::root().join("fixtures/leaks/related-any-parent/catalog.toml");
+    let load = |condition: &str| {
+        let settings = "engine = \"sqlite\"\nurl = \"sqlite:x\"\ntenant_filter_column = \"customer_id\"\n\
+            scope_filter_column = \"assigned_to\"\n[tenant_columns]\ncomments = \"task.customer_id\"\n\
+            [scope_columns]\ncomments = \"task.assigned_to\"\n";
+        let policies = format!(
+            "@id(\"c\") permit (principal, action, resource is comments) when {{ {condition} }};"
+        );
+        let policies = vec![("p.cedar".to_owned(), policies)];
+        let catalog = std::fs::read_to_string(&catalog).unwrap();
+        let sources = Sources { settings: settings.to_owned(), catalog, policies };
+        Database::from_sources("x".parse().unwrap(), &sources)
+            .unwrap_or_else(|error| panic!("{error}"))
+    };
+    let tenant = "resource has task && resource.task.customer_id == principal.tenant";
+    let scope = "(if principal has scope then resource.task has assigned_to
+        && resource.task.assigned_to == principal.scope else true)";
+    let findings = proved(&load(&format!("{tenant} && {scope}")));
+    assert!(findings.iter().all(|found| matches!(found.answer, Answer::Proved)), "{findings:?}");
+    let any_scope = format!("{tenant} && (principal has scope || true)");
+    let any_tenant =
+        "if principal has scope then resource has task && resource.task has assigned_to
+        && resource.task.assigned_to == principal.scope else false";
+    for wrong in [any_scope.as_str(), any_tenant] {
+        let findings = proved(&load(wrong));
+        assert_eq!(refuted(&findings), ["LEAK `comments`"], "{wrong}");
+        let isolated = findings.iter().find(|found| told(found).is_some()).unwrap();
+        let Answer::Refuted(example) = &isolated.answer else { panic!() };
+        assert!(example.row.parent("task").is_some(), "{example:?}");
     }
 }
 

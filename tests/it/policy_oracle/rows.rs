@@ -158,7 +158,7 @@ fn with_parents(
 }
 
 /// Relation, key and values of every row, with the parents that its keys name.
-pub(super) fn rows() -> Vec<(&'static str, String, Row)> {
+pub(crate) fn rows() -> Vec<(&'static str, String, Row)> {
     let all = alone();
     all.iter()
         .map(|(relation, key, row)| {
