@@ -35,18 +35,13 @@ pub(super) fn drawn(finding: &Finding, colour: bool) -> Option<String> {
 }
 
 fn in_file<'a>(title: annotate_snippets::Title<'a>, place: &'a Place) -> Group<'a> {
-    match place.excerpt() {
-        Some((first, lines, bytes)) => title.element(
-            Snippet::source(lines)
-                .path(place.path())
-                .line_start(first)
-                .annotation(AnnotationKind::Primary.span(bytes)),
-        ),
-        None => {
-            let Position { line, column } = place.start();
-            title.element(Origin::path(place.path()).line(line).char_column(column))
-        }
-    }
+    let Some((first, lines, bytes)) = place.excerpt() else {
+        let Position { line, column } = place.start();
+        return title.element(Origin::path(place.path()).line(line).char_column(column));
+    };
+    let annotation = AnnotationKind::Primary.span(bytes);
+    let source = Snippet::source(lines).path(place.path()).line_start(first);
+    title.element(source.annotation(annotation))
 }
 
 /// Without what a terminal would obey: messages quote files.

@@ -18,7 +18,7 @@ pub(super) fn read(principal: &Entity, declared: &BTreeMap<String, ClaimType>) -
         };
         Some(match claim_type {
             ClaimType::String => ClaimValue::String(text(value(&found)?)?),
-            ClaimType::Integer => ClaimValue::Integer(number(value(&found)?)?),
+            ClaimType::Integer => ClaimValue::Integer(number(&value(&found)?)?),
             ClaimType::Boolean => match value(&found)? {
                 Value::Bool(flag) => ClaimValue::Boolean(flag),
                 Value::Long(_) | Value::String(_) | Value::Datetime(_) => return None,
@@ -27,7 +27,10 @@ pub(super) fn read(principal: &Entity, declared: &BTreeMap<String, ClaimType>) -
                 ClaimValue::Strings(members(&found)?.into_iter().map(text).collect::<Option<_>>()?)
             }
             ClaimType::Integers => ClaimValue::Integers(
-                members(&found)?.into_iter().map(number).collect::<Option<_>>()?,
+                members(&found)?
+                    .into_iter()
+                    .map(|member| number(&member))
+                    .collect::<Option<_>>()?,
             ),
         })
     };
@@ -58,7 +61,7 @@ pub(super) fn renamed(claims: &Claims, from: &Value, to: &Value) -> Claims {
     let renamed = |claim: &ClaimValue| {
         Some(match claim {
             ClaimValue::String(own) => ClaimValue::String(text(with(Value::String(own.clone())))?),
-            ClaimValue::Integer(own) => ClaimValue::Integer(number(with(Value::Long(*own)))?),
+            ClaimValue::Integer(own) => ClaimValue::Integer(number(&with(Value::Long(*own)))?),
             ClaimValue::Boolean(own) => ClaimValue::Boolean(*own),
             ClaimValue::Strings(members) => {
                 let members = members.iter().cloned().map(Value::String);
@@ -66,7 +69,7 @@ pub(super) fn renamed(claims: &Claims, from: &Value, to: &Value) -> Claims {
             }
             ClaimValue::Integers(members) => {
                 let members = members.iter().copied().map(Value::Long);
-                ClaimValue::Integers(members.map(|own| number(with(own))).collect::<Option<_>>()?)
+                ClaimValue::Integers(members.map(|own| number(&with(own))).collect::<Option<_>>()?)
             }
         })
     };
@@ -83,9 +86,9 @@ fn text(value: Value) -> Option<String> {
     }
 }
 
-fn number(value: Value) -> Option<i64> {
+fn number(value: &Value) -> Option<i64> {
     match value {
-        Value::Long(number) => Some(number),
+        Value::Long(number) => Some(*number),
         Value::String(_) | Value::Bool(_) | Value::Datetime(_) => None,
     }
 }

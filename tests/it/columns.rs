@@ -333,10 +333,10 @@ async fn what_is_touched_decides(dialect: Dialect, engine: &str, schema: &str) {
                 let touched = if relation.name.name == "users" { &touched[..] } else { &[] };
                 for (_, key, row) in entities(&mut sqlite, relation).await {
                     let own = judge.is_authorized(&caller, &relation.name, &key, &row);
-                    let seen =
+                    let left =
                         judge.is_authorized_to_touch(&caller, &relation.name, &key, &row, touched);
-                    fewer += usize::from(own && !seen);
-                    if !seen {
+                    fewer += usize::from(own && !left);
+                    if !left {
                         let table = &relation.name.name;
                         copy.execute(&format!("DELETE FROM {table} WHERE id = {key}")).await;
                     }

@@ -80,8 +80,8 @@ fn claims_are_attributes_beside_tenant_and_scope() {
         let said = Settings::parse(&declaring(&format!("{name} = \"integer\""))).unwrap_err();
         assert!(said.to_string().contains("must be an identifier"), "{name}: {said}");
     }
-    let many: String = (0..33).map(|number| format!("c{number} = \"integer\"\n")).collect();
-    let said = Settings::parse(&declaring(&many)).unwrap_err().to_string();
+    let many: Vec<String> = (0..33).map(|number| format!("c{number} = \"integer\"")).collect();
+    let said = Settings::parse(&declaring(&many.join("\n"))).unwrap_err().to_string();
     assert!(said.contains("more than 32 claims"), "{said}");
     let said = Settings::parse(&declaring("a = \"float\"")).unwrap_err().to_string();
     assert!(said.contains("set of string"), "{said}");

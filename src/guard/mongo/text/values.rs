@@ -162,7 +162,7 @@ impl<'t> Values<'t> {
                         "write each key once; join conditions on one field by `$and`",
                     ));
                 }
-                vacant => vacant.or_insert(value),
+                vacant @ Entry::Vacant(_) => vacant.or_insert(value),
             };
             if !self.separated('}')? {
                 break;
