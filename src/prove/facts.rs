@@ -185,7 +185,7 @@ impl Named {
         for column in &place.relation.columns {
             let name = &column.name;
             for text in self.texts.iter().filter(|text| !may_hold(column, text)) {
-                facts.push(if_there(place, column, &self.differs(place, column, &quoted(text))));
+                facts.push(if_there(place, column, &differs(place, column, &quoted(text))));
             }
             if column.column_type == ColumnType::Date && !column.array {
                 let read = place.access(name);
@@ -202,15 +202,6 @@ impl Named {
             }
         }
         facts
-    }
-
-    fn differs(&self, place: Place<'_>, column: &Column, value: &str) -> String {
-        let read = place.access(&column.name);
-        if column.array {
-            format!("!({read}.contains({value}))")
-        } else {
-            format!("{read} != {value}")
-        }
     }
 
     /// Which rows those are that policies name.
@@ -253,6 +244,12 @@ fn may_hold(column: &Column, text: &str) -> bool {
         }
         _ => true,
     }
+}
+
+/// That a column does not hold this text, and an array does not hold it as an element.
+fn differs(place: Place<'_>, column: &Column, value: &str) -> String {
+    let read = place.access(&column.name);
+    if column.array { format!("!({read}.contains({value}))") } else { format!("{read} != {value}") }
 }
 
 fn if_there(place: Place<'_>, column: &Column, fact: &str) -> String {

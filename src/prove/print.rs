@@ -109,12 +109,9 @@ impl Place<'_> {
     /// The condition where the columns are there, and false where one is not.
     fn guarded(&self, columns: &[&Column], condition: &str) -> String {
         let may_lack = |column: &&&Column| column.nullable || column.name.as_str().contains('.');
-        let guards: String = columns
-            .iter()
-            .filter(may_lack)
-            .map(|column| format!("{} && ", self.has(column)))
-            .collect();
-        format!("({guards}{condition})")
+        let guards = columns.iter().filter(may_lack).map(|column| self.has(column));
+        let all: Vec<String> = guards.chain([condition.to_owned()]).collect();
+        format!("({})", all.join(" && "))
     }
 
     pub(super) fn has_parent(&self, hop: &Hop) -> String {
