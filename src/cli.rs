@@ -78,7 +78,7 @@ enum Command {
     /// Serves a demo database, with a key and requests to paste.
     Demo(ListenArgs),
     /// Serves every database of the policy folder.
-    Serve(ListenArgs),
+    Serve(serve::ServeArgs),
     /// Reads the schema of a live database into its folder.
     Pull {
         /// The folder's name.
@@ -197,7 +197,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failed> {
     let Cli { policies, store, log_format: _, command } = cli;
     match command {
         Command::Demo(args) => demo::run(&policies, args.listen).await,
-        Command::Serve(args) => serve::run(&policies, &store, args.listen).await,
+        Command::Serve(args) => serve::run(&policies, &store, args).await,
         Command::Pull { database } => pull::run(&policies, &database).await,
         Command::Check(args) => check::run(&policies, args).await,
         #[cfg(feature = "prove")]

@@ -4,6 +4,7 @@ mod claims;
 mod databases;
 mod gate;
 mod served;
+mod watch;
 
 use crate::audit::{Outcome, Record};
 use crate::engine::{Cell, EngineError, Rows};
@@ -16,7 +17,7 @@ use crate::policy::{Database, Unsupported};
 use crate::predicate::PredicateSet;
 use crate::question::{self, Readable, Understanding};
 pub use claims::InvalidClaims;
-pub use databases::{Databases, Service};
+pub use databases::{Databases, Service, Standing};
 pub use gate::{census, look};
 pub use served::{NotServed, Served};
 

@@ -4,26 +4,43 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use clap::Args;
 use tokio::net::TcpListener;
 
+use super::ListenArgs;
 use super::output::{self, Failed};
 use crate::http::{self, App};
 use crate::service::Service;
 use crate::store::Store;
 
-pub(super) async fn run(policies: &Path, store: &Path, listen: SocketAddr) -> Result<(), Failed> {
+#[derive(Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    listen: ListenArgs,
+    /// Reads the policy folder again on SIGHUP only, and not whenever it has changed.
+    #[arg(long)]
+    no_watch: bool,
+}
+
+pub(super) async fn run(policies: &Path, store: &Path, args: ServeArgs) -> Result<(), Failed> {
     // Before anything else: a signal that nobody listens to ends the process.
     let reloads = Reloads::listen()?;
     let service = Service::load(policies).await.map_err(|error| {
         Failed::new("no_policies", format!("cannot read `{}`: {error}", policies.display()))
     })?;
     let store = Store::open(store).await?;
-    let listener = bind(listen).await?;
+    let listener = bind(args.listen.listen).await?;
     output::line(&format!("listening on http://{}", listener.local_addr()?))?;
     let app = Arc::new(App { service, store });
     let reloading = tokio::spawn(reload_when_told(reloads, Arc::clone(&app)));
+    let watched = Arc::clone(&app);
+    let watching =
+        (!args.no_watch).then(|| tokio::spawn(async move { watched.service.watch().await }));
     let served = until_told(listener, app).await;
     reloading.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     served
 }
 

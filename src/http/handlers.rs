@@ -18,8 +18,8 @@ use super::wire::{
 };
 use super::{App, RequestId, access, body};
 use crate::audit::Record;
-use crate::identity::{DatabaseId, Principal};
-use crate::service::{self, Answer, Failure, NotServed, Served};
+use crate::identity::Principal;
+use crate::service::{self, Answer, Failure, NotServed, Served, Standing};
 
 /// A body that is written already, so that JSON of the database keeps every digit.
 type Reply = Result<([(HeaderName, HeaderValue); 1], Vec<u8>), ApiError>;
@@ -86,15 +86,12 @@ pub(super) async fn databases(State(app): State<Arc<App>>, request: Request) -> 
         return Err(error);
     }
     let databases = app.service.databases();
-    let entries = databases.list().map(|(id, served, problem)| entry(id, served, problem));
+    let entries = databases.list().map(entry);
     reply(&DatabasesReply { databases: entries.collect() })
 }
 
-fn entry<'a>(
-    id: &'a DatabaseId,
-    served: Option<&'a Arc<Served>>,
-    problem: Option<NotServed>,
-) -> DatabaseEntry<'a> {
+fn entry(standing: Standing<'_>) -> DatabaseEntry<'_> {
+    let Standing { id, served, problem, codes } = standing;
     let database = served.map(|served| &*served.database);
     let settings = database.map(|database| &database.settings);
     // A folder that does not load any more leaves its last version running.
@@ -107,6 +104,7 @@ fn entry<'a>(
         id: id.as_str(),
         status: if running { "ok" } else { "error" },
         problem: problem.map(NotServed::problem),
+        codes,
         engine: settings.map(|settings| settings.engine.name()),
         requires_organization_scoping: settings.map(|s| s.requires_organization_scoping),
         tenant_id_type: settings.map(|settings| settings.tenant_id_type.name()),

@@ -128,6 +128,7 @@ pub(crate) struct DatabaseEntry<'a> {
     pub(crate) id: &'a str,
     pub(crate) status: &'static str,
     pub(crate) problem: Option<&'static str>,
+    pub(crate) codes: Vec<&'static str>,
     pub(crate) engine: Option<&'static str>,
     pub(crate) requires_organization_scoping: Option<bool>,
     pub(crate) tenant_id_type: Option<&'static str>,

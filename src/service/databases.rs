@@ -11,12 +11,16 @@ use tokio::task::JoinSet;
 
 use super::gate::report;
 use super::served::{NotServed, Served};
+use super::watch::Fingerprint;
 use crate::check;
 use crate::identity::DatabaseId;
-use crate::policy::Database;
+use crate::policy::{Database, LoadError};
 
 /// How long reading the folder waits for checks. One that takes longer goes on, and requests wait for it.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a folder is read that changes while it is read.
+const TRIES: usize = 5;
 
 /// Every database, as of one reading of the policy folder.
 #[derive(Default)]
@@ -28,20 +32,34 @@ pub struct Databases {
 struct Entry {
     /// The newest version that loaded; `None` where none ever did.
     served: Option<Arc<Served>>,
-    /// Whether the folder loads as it is now.
-    loads: bool,
+    /// The codes of why the folder does not load as it is now; none where it does.
+    problems: Vec<&'static str>,
+}
+
+/// How one database stands.
+pub struct Standing<'a> {
+    /// Its folder's name.
+    pub id: &'a DatabaseId,
+    /// The newest version that loaded, where there is one.
+    pub served: Option<&'a Arc<Served>>,
+    /// Why it is not served, or not as its folder is now.
+    pub problem: Option<NotServed>,
+    /// The codes of what is wrong, as `dialektai check` has them, in order and each once.
+    pub codes: Vec<&'static str>,
 }
 
 impl Databases {
-    /// Every database in the order of the ids, with why it is not served, or not as its folder is now.
-    pub fn list(
-        &self,
-    ) -> impl Iterator<Item = (&DatabaseId, Option<&Arc<Served>>, Option<NotServed>)> {
+    /// Every database in the order of the ids.
+    pub fn list(&self) -> impl Iterator<Item = Standing<'_>> {
         self.entries.iter().map(|(id, entry)| {
             let served = entry.served.as_ref();
             let problem = served.and_then(|served| served.problem());
-            let invalid = (!entry.loads).then_some(NotServed::InvalidPolicies);
-            (id, served, problem.or(invalid))
+            let invalid = (!entry.problems.is_empty()).then_some(NotServed::InvalidPolicies);
+            let mut codes = entry.problems.clone();
+            codes.extend(served.map(|served| served.codes()).unwrap_or_default());
+            codes.sort_unstable();
+            codes.dedup();
+            Standing { id, served, problem: problem.or(invalid), codes }
         })
     }
 
@@ -54,7 +72,8 @@ impl Databases {
 pub struct Service {
     policies: Option<PathBuf>,
     current: RwLock<Arc<Databases>>,
-    reading: Mutex<()>,
+    /// What the folder was made of when it was last read.
+    reading: Mutex<Option<Fingerprint>>,
 }
 
 impl Service {
@@ -73,7 +92,7 @@ impl Service {
     /// A service of one database, which is never read again.
     pub fn of(served: Served) -> Self {
         let id = served.database.id.clone();
-        let entry = Entry { served: Some(Arc::new(served)), loads: true };
+        let entry = Entry { served: Some(Arc::new(served)), problems: Vec::new() };
         let entries = BTreeMap::from([(id, entry)]);
         Self {
             policies: None,
@@ -88,28 +107,42 @@ impl Service {
     /// is reported, and its last version stays. One that is gone is not served any more. An error means that the
     /// policy folder itself cannot be read, and nothing has changed.
     pub async fn reload(&self) -> io::Result<()> {
+        self.reload_within(PATIENCE).await
+    }
+
+    /// As [`Self::reload`], waiting so long for checks.
+    pub(super) async fn reload_within(&self, patience: Duration) -> io::Result<()> {
         let Some(policies) = &self.policies else { return Ok(()) };
         // One at a time, so that an older reading never replaces a newer one.
-        let _reading = self.reading.lock().await;
+        let mut reading = self.reading.lock().await;
         let before = self.databases();
-        let mut entries = BTreeMap::new();
+        let (entries, fingerprint) = read_whole(policies, &before).await?;
         let mut checks = JoinSet::new();
-        for (id, folder) in folders(policies)? {
-            let entry = read(&before, &id, folder).await;
-            if let (Some(served), true) = (&entry.served, entry.loads) {
+        for entry in entries.values() {
+            if let (Some(served), true) = (&entry.served, entry.problems.is_empty()) {
                 let served = Arc::clone(served);
                 checks.spawn(async move { served.check().await });
             }
-            entries.insert(id, entry);
         }
         let all = async { while checks.join_next().await.is_some() {} };
         // Those that take longer go on.
-        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+        if tokio::time::timeout(patience, all).await.is_err() {
             checks.detach_all();
         }
+        *reading = Some(fingerprint);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(Databases { entries });
         Ok(())
+    }
+
+    /// Where the policies are, unless they are never read again.
+    pub(super) fn policies(&self) -> Option<&Path> {
+        self.policies.as_deref()
+    }
+
+    /// What the folder was made of when it was last read.
+    pub(super) async fn last_read(&self) -> Option<Fingerprint> {
+        *self.reading.lock().await
     }
 
     /// Every database as of now.
@@ -144,32 +177,57 @@ fn folders(policies: &Path) -> io::Result<Vec<(DatabaseId, PathBuf)>> {
     Ok(found)
 }
 
-/// One folder as it is now; what is the same as before is taken from there.
-async fn read(before: &Databases, id: &DatabaseId, folder: PathBuf) -> Entry {
-    let kept = before.kept(id);
-    // Validating policies is work for a processor, and requests are being answered meanwhile.
-    let (loaded, folder) = {
-        let load = tokio::task::spawn_blocking(move || (Database::load(&folder), folder));
-        match load.await {
-            Ok(loaded) => loaded,
-            Err(_) => return Entry { served: kept.cloned(), loads: false },
+/// Every folder, as all of them were at one time.
+// INVARIANT (one version): files are read one after the other, so a reading counts only where nothing has changed from
+// before the first file to after the last: half of one version and half of another is read again.
+async fn read_whole(
+    policies: &Path,
+    before: &Databases,
+) -> io::Result<(BTreeMap<DatabaseId, Entry>, Fingerprint)> {
+    for _ in 0..TRIES {
+        let fingerprint = Fingerprint::of(policies)?;
+        let mut entries = BTreeMap::new();
+        let mut errors = Vec::new();
+        for (id, folder) in folders(policies)? {
+            let (entry, error) = read(before, &id, folder).await;
+            errors.extend(error.map(|error| (id.clone(), error)));
+            entries.insert(id, entry);
         }
-    };
-    match loaded {
-        // The version covers the settings, the address among them; the environment of a process does not change.
-        Ok(database) => match kept.filter(|kept| kept.database.version() == database.version()) {
-            Some(kept) => Entry { served: Some(Arc::clone(kept)), loads: true },
-            None => Entry { served: Some(Arc::new(Served::new(database, &folder))), loads: true },
-        },
-        Err(error) => {
+        if Fingerprint::of(policies)? != fingerprint {
+            continue;
+        }
+        for (id, error) in errors {
             report(id.as_str(), None, &check::folder(&error));
-            let kept_version = kept.map(|kept| kept.database.version());
+            let kept_version = before.kept(&id).map(|kept| kept.database.version());
             tracing::error!(
                 database = %id,
                 kept_version,
                 "the folder does not load: the last version that did stays, if there is one"
             );
-            Entry { served: kept.cloned(), loads: false }
+        }
+        return Ok((entries, fingerprint));
+    }
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, "it changes all the time"))
+}
+
+/// One folder as it is now; what is the same as before is taken from there.
+async fn read(before: &Databases, id: &DatabaseId, folder: PathBuf) -> (Entry, Option<LoadError>) {
+    let kept = before.kept(id);
+    // Validating policies is work for a processor, and requests are being answered meanwhile.
+    let load = tokio::task::spawn_blocking(move || (Database::load(&folder), folder));
+    let Ok((loaded, folder)) = load.await else {
+        return (Entry { served: kept.cloned(), problems: vec!["internal_error"] }, None);
+    };
+    match loaded {
+        // The version covers the settings, the address among them; the environment of a process does not change.
+        Ok(database) => {
+            let same = kept.filter(|kept| kept.database.version() == database.version());
+            let served = same.cloned().unwrap_or_else(|| Arc::new(Served::new(database, &folder)));
+            (Entry { served: Some(served), problems: Vec::new() }, None)
+        }
+        Err(error) => {
+            let problems = error.problems().iter().map(|problem| problem.reason.code()).collect();
+            (Entry { served: kept.cloned(), problems }, Some(error))
         }
     }
 }

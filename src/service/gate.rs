@@ -107,6 +107,19 @@ impl Gate {
         }
     }
 
+    /// The codes of the errors for which nothing runs.
+    pub(super) fn codes(&self) -> Vec<&'static str> {
+        match &*self.state.borrow() {
+            State::Closed(closed) | State::Checking { before: closed } => closed
+                .findings
+                .iter()
+                .filter(|finding| finding.severity() == Severity::Error)
+                .map(|finding| finding.matter.code())
+                .collect(),
+            State::Open { .. } => Vec::new(),
+        }
+    }
+
     /// The engine, once a check has passed; waits until `deadline` for one that is under way.
     pub(super) async fn pass(
         self: &Arc<Self>,

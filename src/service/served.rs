@@ -88,6 +88,11 @@ impl Served {
         self.gate.problem()
     }
 
+    /// The codes of what the last check found wrong, where nothing runs.
+    pub(super) fn codes(&self) -> Vec<&'static str> {
+        self.gate.codes()
+    }
+
     /// The engine, for one query, once the check has passed: waits for a check under way no longer than a query may
     /// take.
     pub(super) async fn checked(&self) -> Result<Checked<'_>, NotServed> {

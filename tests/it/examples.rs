@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dialektai::service::Service;
+use dialektai::service::{Service, Standing};
 use serde_json::Value as Json;
 
 use crate::cli::run;
@@ -23,7 +23,7 @@ async fn every_example_is_served() {
     let service = Service::load(&root().join("policies")).await.unwrap();
     let databases = service.databases();
     let mut served = Vec::new();
-    for (id, database, problem) in databases.list() {
+    for Standing { id, served: database, problem, codes: _ } in databases.list() {
         assert!(problem.is_none() && database.is_some(), "{id}: {problem:?}");
         served.push(id.to_string());
     }

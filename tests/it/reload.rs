@@ -1,5 +1,7 @@
 //! The policy folder read again, while requests run.
 
+mod watch;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -56,6 +58,7 @@ async fn folders_are_taken_as_they_are() {
     let entry = case.entry("acme").await;
     assert_eq!((&entry["status"], &entry["problem"]), (&json!("ok"), &json!("invalid_policies")));
     assert_eq!(entry["policy_version"], second.json["policy_version"]);
+    assert_eq!(entry["codes"], json!(["policy_syntax"]), "codes, and no texts");
 
     // Repaired, with another new folder, and one that is gone.
     std::fs::remove_file(case.database("acme").join("more.cedar")).unwrap();
@@ -70,7 +73,13 @@ async fn folders_are_taken_as_they_are() {
     assert_eq!(case.titles("late").await.status, StatusCode::NOT_FOUND);
     service.reload().await.unwrap();
     assert_eq!(case.titles("acme").await.json["rows"], all);
-    assert_eq!(case.entry("acme").await["problem"], json!(null));
+    let entry = case.entry("acme").await;
+    assert_eq!((&entry["problem"], &entry["codes"]), (&json!(null), &json!([])));
+    let drifted = case.entry("drifted").await;
+    assert_eq!(
+        (&drifted["problem"], &drifted["codes"]),
+        (&json!("check_failed"), &json!(["nullability_changed"]))
+    );
     assert_eq!(case.titles("late").await.json["rows"], all);
     assert_eq!(case.titles("names").await.json["code"], "unknown_database");
 
@@ -131,15 +140,26 @@ async fn every_answer_is_of_one_version() {
 /// A request to a process: status and body.
 fn ask(address: &str, key: &str) -> (u16, Json) {
     let body = r#"{"query":"SELECT title FROM tasks ORDER BY id","database_id":"acme"}"#;
+    send(
+        address,
+        &format!(
+            "POST /api/v1/query HTTP/1.1\r\nHost: x\r\nX-Api-Key: {key}\r\nX-Tenant-Id: 82\r\n\
+             Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    )
+}
+
+fn get(address: &str, key: &str, path: &str) -> Json {
+    let head =
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {key}\r\nConnection: close\r\n\r\n");
+    send(address, &head).1
+}
+
+fn send(address: &str, request: &str) -> (u16, Json) {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(
-        stream,
-        "POST /api/v1/query HTTP/1.1\r\nHost: x\r\nX-Api-Key: {key}\r\nX-Tenant-Id: 82\r\n\
-         Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
     let (head, body) = reply.split_once("\r\n\r\n").unwrap();
@@ -168,8 +188,8 @@ async fn a_process_reads_its_folder_again_when_told() {
     case::database(&policies, "acme", "tenant_filter_column = \"customer_id\"\n", cli::TASKS).await;
     let (_, key, _) = cli::run(folder.path(), &["keys", "create"]);
     let key = key.trim();
-    let mut command =
-        cli::command(folder.path(), &["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    let arguments = ["serve", "--no-watch", "--listen", "127.0.0.1:0", "--log-format", "json"];
+    let mut command = cli::command(folder.path(), &arguments);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let first = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
     let address = first.strip_prefix("listening on http://").unwrap();
