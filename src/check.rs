@@ -16,7 +16,7 @@ use std::fmt;
 use crate::catalog::{Column, ColumnName, Relation, RelationName};
 use crate::engine::{Census, EngineError, Introspected};
 use crate::policy::settings::Settings;
-use crate::policy::{Database, LoadError, Problem};
+use crate::policy::{Database, Idle, LoadError, Problem};
 pub use matter::Matter;
 
 /// What a finding means for the database.
@@ -112,6 +112,15 @@ pub fn folder(error: &LoadError) -> Vec<Finding> {
 /// What can be said without the live database.
 pub fn settings(settings: &Settings) -> Vec<Finding> {
     settings::check(settings)
+}
+
+/// Policies that could be left out, and relations that nobody may read.
+pub fn idle(database: &Database) -> Vec<Finding> {
+    let Idle { policies, denied } = database.idle();
+    let idle = policies.into_iter().map(|problem| Matter::Folder(Box::new(problem)));
+    let relations: Vec<String> = denied.iter().map(|name| format!("`{name}`")).collect();
+    let denied = (!relations.is_empty()).then_some(Matter::Denied { relations });
+    idle.chain(denied).map(Finding::of_database).collect()
 }
 
 /// That the live database could not be looked at.

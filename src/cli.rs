@@ -9,6 +9,7 @@ mod diagnostic;
 mod diff;
 #[cfg(feature = "prove")]
 mod example;
+mod explain;
 mod functions;
 mod guard;
 mod keys;
@@ -116,6 +117,8 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Answers a question.
     Ask(ask::AskArgs),
+    /// Tells which policies decide about a relation, or about what a query reads, and what they let through.
+    Explain(explain::ExplainArgs),
     /// Prints what would run for a query; needs no live database.
     Guard(guard::GuardArgs),
     /// Guards a query, runs it and prints its rows as JSON.
@@ -210,6 +213,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failed> {
         Command::Functions(args) => functions::run(&policies, args),
         Command::Keys(command) => keys::run(&store, command).await,
         Command::Ask(args) => ask::run(&policies, args).await,
+        Command::Explain(args) => explain::run(&policies, args).await,
         Command::Guard(args) => guard::run(&policies, args).await,
         Command::Query(args) => query::run(&policies, args).await,
     }
@@ -229,6 +233,7 @@ impl Command {
             | Self::Keys(_)
             | Self::Ask(_)
             | Self::Guard(_)
+            | Self::Explain(_)
             | Self::Query(_) => false,
             #[cfg(feature = "prove")]
             Self::Prove(_) | Self::Diff(_) => false,
@@ -246,6 +251,7 @@ impl Command {
             Self::Functions(args) => args.format,
             Self::Ask(args) => args.caller.format,
             Self::Guard(args) => args.query.caller.format,
+            Self::Explain(args) => args.caller.format,
             Self::Query(args) => args.caller.format,
             Self::Demo(_)
             | Self::Serve(_)

@@ -13,7 +13,9 @@ mod source;
 mod related;
 mod load;
 mod evaluate;
+mod explain;
 mod functions;
+mod idle;
 mod lower;
 mod simplify;
 pub mod symbolic;
@@ -35,8 +37,11 @@ use quick_cache::sync::Cache;
 use crate::catalog::{Catalog, ColumnName, Relation, RelationName};
 use crate::identity::{DatabaseId, Principal};
 use crate::predicate::{Hop, Mask, PredicateSet, Row, RowFilter};
+pub use explain::{Applied, Residual};
 pub use functions::FunctionProblem;
+pub use idle::Idle;
 pub use oracle::Verdict;
+use place::Place;
 pub use problem::{LoadError, Problem};
 pub use related::Unfollowed;
 use related::{Hops, Reads};
@@ -72,6 +77,8 @@ struct Rules {
     by_entity_type: HashMap<String, PolicySet>,
     /// Where each policy stands among the files, which is the order of a filter's parts.
     places: HashMap<PolicyId, usize>,
+    /// Where each policy is written.
+    sites: HashMap<PolicyId, Place>,
     /// The columns that some policy asks for in `context.columns`.
     columns: BTreeSet<ColumnName>,
     /// What permits mask, by their places.

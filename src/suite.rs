@@ -21,6 +21,7 @@ use crate::engine::{Cell, Engine};
 use crate::predicate::Row;
 pub use coverage::{Coverage, Item, KINDS};
 use given::Given;
+pub(crate) use rows::instant;
 pub use run::{Ran, Stage};
 pub use snapshot::Snapshots;
 

@@ -23,6 +23,12 @@ pub enum Matter {
         /// By schema and name; a promise to be total stands with it.
         names: Vec<String>,
     },
+    /// Relations of which nobody may read a row.
+    #[error("no policy permits rows of {}", .relations.join(", "))]
+    Denied {
+        /// Their names.
+        relations: Vec<String>,
+    },
     /// The database did not answer, or its address cannot be used.
     #[error(transparent)]
     Unreachable(EngineError),
@@ -178,6 +184,7 @@ impl Matter {
                 | EngineError::Memory => error.code(),
             },
             Self::AddedFunctions { .. } => "added_functions",
+            Self::Denied { .. } => "relations_denied",
             Self::DefaultSchema { .. } => "default_schema_changed",
             Self::RelationGone => "relation_gone",
             Self::RelationNew => "relation_new",
@@ -220,6 +227,7 @@ impl Matter {
     /// An error where policies or the guard rely on what is amiss.
     pub fn severity(&self) -> Severity {
         match self {
+            Self::Folder(problem) if problem.reason.is_warning() => Severity::Warning,
             Self::Folder(_)
             | Self::Unreachable(_)
             | Self::DefaultSchema { .. }
@@ -231,7 +239,10 @@ impl Matter {
             | Self::Collation { .. }
             | Self::PrimaryKey { .. }
             | Self::FilterColumn(_) => Severity::Error,
-            Self::AddedFunctions { .. } | Self::IndexesUnseen | Self::NotCounted => Severity::Note,
+            Self::AddedFunctions { .. }
+            | Self::Denied { .. }
+            | Self::IndexesUnseen
+            | Self::NotCounted => Severity::Note,
             Self::PasswordInUrl
             | Self::RelationNew
             | Self::Kind { .. }
@@ -264,6 +275,9 @@ impl Matter {
             }
             Self::DefaultSchema { .. } => {
                 "`url` may name another database than the one that was pulled; otherwise run `dialektai pull`".into()
+            }
+            Self::Denied { .. } => {
+                "permit what is to be read; what no policy mentions is denied".into()
             }
             Self::RelationGone => {
                 "run `dialektai pull`; if the relation is there, the role may not read it".into()
@@ -308,6 +322,7 @@ impl Matter {
             Self::Folder(_)
             | Self::PasswordInUrl
             | Self::AddedFunctions { .. }
+            | Self::Denied { .. }
             | Self::Unreachable(_)
             | Self::DefaultSchema { .. }
             | Self::RelationGone

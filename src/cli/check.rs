@@ -133,19 +133,22 @@ async fn one(id: String, folder: &Path, offline: bool) -> Checked {
     };
     let policy_version = Some(database.version().to_owned());
     if offline {
-        let findings = check::settings(&database.settings);
+        let mut findings = check::settings(&database.settings);
+        findings.extend(check::idle(&database));
         let (status, live) = (Status::Ok, Live::Skipped);
         return Checked { id, policy_version, status, live, findings };
     }
     let (status, live, findings) = match service::look(&database, folder).await {
         Ok((engine, mut findings)) => {
             findings.extend(service::census(&database, &engine).await);
+            findings.extend(check::idle(&database));
             let status = if check::has_errors(&findings) { Status::Error } else { Status::Ok };
             (status, Live::Checked, findings)
         }
         Err(error) => {
             let mut findings = vec![check::unreachable(error)];
             findings.extend(check::settings(&database.settings));
+            findings.extend(check::idle(&database));
             (unreachable(error), Live::Unreachable, findings)
         }
     };

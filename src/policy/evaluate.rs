@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use cedar_policy::pst::Clause;
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PartialEntities,
-    PartialEntityUid, PartialRequest, Policy, PolicyId, RestrictedExpression, Schema,
+    PartialEntityUid, PartialRequest, Policy, PolicyId, PolicySet, RestrictedExpression, Schema,
+    TpeResponse,
 };
 
 use crate::catalog::{ColumnName, PRINCIPAL_TYPE, Relation};
@@ -213,6 +214,51 @@ struct Residuals {
     forbids: Vec<(usize, RowFilter)>,
 }
 
+/// A request of a known caller for an unknown row of a relation.
+pub(super) struct Partial {
+    request: PartialRequest,
+    entities: PartialEntities,
+}
+
+impl Partial {
+    pub(super) fn new(
+        schema: &Schema,
+        relation: &Relation,
+        caller: &Entity,
+        touched: Option<&ColumnName>,
+    ) -> Result<Self, Unsupported> {
+        let (Some(action), Ok(resource_type)) =
+            (uid("Action", ACTION), relation.entity_type.parse::<EntityTypeName>())
+        else {
+            return Err(failed("an entity type that Cedar does not allow"));
+        };
+        let request = PartialRequest::new(
+            PartialEntityUid::from_concrete(caller.uid()),
+            action,
+            PartialEntityUid::new(resource_type, None),
+            // Always known: an unknown context would stay in the residuals.
+            Some(context(touched).map_err(failed)?),
+            schema,
+        )
+        .map_err(failed)?;
+        let entities = Entities::from_entities([caller.clone()], Some(schema)).map_err(failed)?;
+        let entities = PartialEntities::from_concrete(entities, schema).map_err(failed)?;
+        Ok(Self { request, entities })
+    }
+
+    pub(super) fn evaluate<'a>(
+        &'a self,
+        policies: &PolicySet,
+        schema: &'a Schema,
+    ) -> Result<TpeResponse<'a>, Unsupported> {
+        policies.tpe(&self.request, &self.entities, schema).map_err(failed)
+    }
+}
+
+fn failed(construct: impl ToString) -> Unsupported {
+    Unsupported { policy: "*".to_owned(), construct: construct.to_string() }
+}
+
 /// `None` where a forbid leaves no row of the relation.
 fn residuals(
     rules: &Rules,
@@ -222,32 +268,12 @@ fn residuals(
     caller: &Entity,
     touched: Option<&ColumnName>,
 ) -> Result<Option<Residuals>, Unsupported> {
-    let failed = |construct: String| Unsupported { policy: "*".to_owned(), construct };
-    let (Some(action), Ok(resource_type)) =
-        (uid("Action", ACTION), relation.entity_type.parse::<EntityTypeName>())
-    else {
-        return Err(failed("an entity type that Cedar does not allow".to_owned()));
-    };
-    let request = PartialRequest::new(
-        PartialEntityUid::from_concrete(caller.uid()),
-        action,
-        PartialEntityUid::new(resource_type, None),
-        // Always known: an unknown context would stay in the residuals.
-        Some(context(touched).map_err(failed)?),
-        schema,
-    )
-    .map_err(|error| failed(error.to_string()))?;
-    let entities = Entities::from_entities([caller.clone()], Some(schema))
-        .map_err(|error| failed(error.to_string()))?;
-    let entities = PartialEntities::from_concrete(entities, schema)
-        .map_err(|error| failed(error.to_string()))?;
-
+    let partial = Partial::new(schema, relation, caller, touched)?;
     let own = rules.by_entity_type.get(&relation.entity_type);
     let mut permits = Vec::new();
     let mut forbids = Vec::new();
     for policies in std::iter::once(&rules.shared).chain(own) {
-        let response =
-            policies.tpe(&request, &entities, schema).map_err(|error| failed(error.to_string()))?;
+        let response = partial.evaluate(policies, schema)?;
         // INVARIANT (a forbid that errors denies): Cedar itself would skip it.
         if response.true_forbids().next().is_some() || response.error_forbids().next().is_some() {
             return Ok(None);

@@ -380,6 +380,7 @@ impl<'a> Policies<'a> {
             rules.columns.extend(written.iter().flat_map(columns::named));
             let entity_type =
                 written.as_ref().and_then(|written| entity_type_of(&written.resource));
+            rules.sites.insert(policy.id().clone(), file.head(source));
             rules.add(policy, entity_type).map_err(|error| {
                 LoadError::new(vec![file.problem(source, Reason::Invalid(error))])
             })?;

@@ -223,6 +223,18 @@ pub enum Reason {
         /// What is wrong with it.
         why: String,
     },
+    /// A policy whose condition is true of no row, whoever asks.
+    #[error("the policy is satisfied by no row of any relation, whoever asks")]
+    Dead,
+    /// A permit that could be left out.
+    #[error("the permit `{by}` permits every row that this one does")]
+    Shadowed {
+        /// The wider permit's `@id`.
+        by: String,
+    },
+    /// A forbid that could be left out.
+    #[error("no policy permits a row that the forbid could apply to")]
+    Unmatched,
     /// A construct that has no exact filter.
     #[error("`{shown}` {construct}, which cannot be expressed exactly as a filter")]
     Inexpressible {
@@ -234,6 +246,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether the folder is served all the same.
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Self::Dead | Self::Shadowed { .. } | Self::Unmatched)
+    }
+
     /// A name that does not change.
     pub fn code(&self) -> &'static str {
         match self {
@@ -265,6 +282,9 @@ impl Reason {
             Self::Deceptive(_) => "policy_deceptive",
             Self::NoSuchColumn { .. } => "policy_unknown_column",
             Self::Annotation { .. } => "policy_annotation",
+            Self::Dead => "policy_dead",
+            Self::Shadowed { .. } => "policy_shadowed",
+            Self::Unmatched => "policy_unmatched",
             Self::Inexpressible { .. } => "policy_inexpressible",
         }
     }
@@ -317,6 +337,11 @@ impl Reason {
             }
             Self::Annotation { .. } => {
                 Some("a permit masks by `@mask(\"null\") @columns(\"a, b\")`".to_owned())
+            }
+            Self::Dead => Some("correct its condition, or remove it".to_owned()),
+            Self::Shadowed { by } => Some(format!("remove it, or narrow `{by}`")),
+            Self::Unmatched => {
+                Some("nothing is permitted without a permit: remove it, or add the permit".to_owned())
             }
             Self::Inexpressible { construct, .. } => Some(construct.hint().to_owned()),
         }

@@ -171,7 +171,7 @@ fn stamp(at: &toml::value::Datetime) -> Result<Cell, String> {
 }
 
 /// Milliseconds since 1970 of a date, at midnight UTC, or of a date and time, in UTC where it has no zone.
-fn instant(at: &toml::value::Datetime) -> Option<i64> {
+pub(crate) fn instant(at: &toml::value::Datetime) -> Option<i64> {
     let date = at.date?;
     let (month, day) = (i64::from(date.month), i64::from(date.day));
     // Years that begin in March: the leap day is their last.

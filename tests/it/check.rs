@@ -1,5 +1,6 @@
 //! `dialektai check`, as CI runs it.
 
+mod idle;
 mod mongodb;
 mod servers;
 

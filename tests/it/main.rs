@@ -17,6 +17,7 @@ mod check;
 mod columns;
 mod commute;
 mod cli;
+mod decides;
 mod demo;
 #[cfg(feature = "prove")]
 mod diff;

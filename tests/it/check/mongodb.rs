@@ -126,6 +126,7 @@ async fn mongodb_is_pulled_and_checked() {
             [
                 "warning tenant_index_missing app.tasks customer_id: no index starts with the tenant column",
                 "warning role_superuser - -: the role `nobody` may do everything on the server",
+                "note relations_denied - -: no policy permits rows of `app.later`",
             ]
             .map(str::to_owned)
             .as_slice()
@@ -160,6 +161,7 @@ async fn mongodb_is_pulled_and_checked() {
             "warning documents_array app.tasks customer_id: 1 of 8 documents have an array in it, and `catalog.toml` says `integer`",
             "warning documents_type app.tasks customer_id: 1 of 8 documents have a value of BSON type `double` in it, and `catalog.toml` says `integer`",
             "warning documents_type app.tasks customer_id: 1 of 8 documents have a value of BSON type `string` in it, and `catalog.toml` says `integer`",
+            "note relations_denied - -: no policy permits rows of `app.later`",
         ]
     );
     // Nobody may read `later`, so nobody misses it.
@@ -280,6 +282,7 @@ async fn mongodb_roles_may_only_read() {
             "warning password_in_url - -: `url` in `database.toml` holds a password",
             "note tenant_index_unseen app.projects customer_id: the role may not list indexes, so nobody looked for one on the tenant column",
             "note tenant_index_unseen app.tasks customer_id: the role may not list indexes, so nobody looked for one on the tenant column",
+            "note relations_denied - -: no policy permits rows of `app.later`",
         ]
     );
     let output = site.pull();
