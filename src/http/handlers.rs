@@ -91,18 +91,12 @@ pub(super) async fn databases(State(app): State<Arc<App>>, request: Request) -> 
 }
 
 fn entry(standing: Standing<'_>) -> DatabaseEntry<'_> {
-    let Standing { id, served, problem, codes } = standing;
+    let Standing { id, served, runs, problem, codes } = standing;
     let database = served.map(|served| &*served.database);
     let settings = database.map(|database| &database.settings);
-    // A folder that does not load any more leaves its last version running.
-    let running = match problem {
-        None => true,
-        Some(NotServed::InvalidPolicies) => served.is_some(),
-        Some(NotServed::Unreachable(_) | NotServed::CheckFailed) => false,
-    };
     DatabaseEntry {
         id: id.as_str(),
-        status: if running { "ok" } else { "error" },
+        status: if runs { "ok" } else { "error" },
         problem: problem.map(NotServed::problem),
         codes,
         engine: settings.map(|settings| settings.engine.name()),

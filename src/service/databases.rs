@@ -31,7 +31,9 @@ pub struct Databases {
 /// One folder.
 struct Entry {
     /// The newest version that loaded; `None` where none ever did.
-    served: Option<Arc<Served>>,
+    newest: Option<Arc<Served>>,
+    /// The version that was in service when that one was read, if it was another. It passed its check then.
+    last: Option<Arc<Served>>,
     /// The codes of why the folder does not load as it is now; none where it does.
     problems: Vec<&'static str>,
 }
@@ -40,8 +42,10 @@ struct Entry {
 pub struct Standing<'a> {
     /// Its folder's name.
     pub id: &'a DatabaseId,
-    /// The newest version that loaded, where there is one.
+    /// The version that is in service, or would be if its check had passed; `None` where none ever loaded.
     pub served: Option<&'a Arc<Served>>,
+    /// Whether queries run.
+    pub runs: bool,
     /// Why it is not served, or not as its folder is now.
     pub problem: Option<NotServed>,
     /// The codes of what is wrong, as `dialektai check` has them, in order and each once.
@@ -52,19 +56,40 @@ impl Databases {
     /// Every database in the order of the ids.
     pub fn list(&self) -> impl Iterator<Item = Standing<'_>> {
         self.entries.iter().map(|(id, entry)| {
-            let served = entry.served.as_ref();
-            let problem = served.and_then(|served| served.problem());
+            let served = entry.in_service();
+            let problem = entry.newest.as_ref().and_then(|newest| newest.problem());
             let invalid = (!entry.problems.is_empty()).then_some(NotServed::InvalidPolicies);
             let mut codes = entry.problems.clone();
-            codes.extend(served.map(|served| served.codes()).unwrap_or_default());
+            codes.extend(entry.newest.as_ref().map(|newest| newest.codes()).unwrap_or_default());
             codes.sort_unstable();
             codes.dedup();
-            Standing { id, served, problem: problem.or(invalid), codes }
+            let runs = served.is_some_and(|served| served.problem().is_none());
+            Standing { id, served, runs, problem: problem.or(invalid), codes }
         })
     }
 
-    fn kept(&self, id: &DatabaseId) -> Option<&Arc<Served>> {
-        self.entries.get(id)?.served.as_ref()
+    fn in_service(&self, id: &DatabaseId) -> Option<&Arc<Served>> {
+        self.entries.get(id)?.in_service()
+    }
+
+    /// The version of a folder that is known already.
+    fn known(&self, id: &DatabaseId, version: &str) -> Option<&Arc<Served>> {
+        let Entry { newest, last, problems: _ } = self.entries.get(id)?;
+        newest.iter().chain(last).find(|known| known.database.version() == version)
+    }
+}
+
+impl Entry {
+    fn unreadable(kept: Option<&Arc<Served>>, problems: Vec<&'static str>) -> Self {
+        Self { newest: kept.cloned(), last: None, problems }
+    }
+
+    /// The newest version, once it has passed its check; until then the last one, while that passes its own.
+    // INVARIANT (checked): neither runs a query that has not passed.
+    fn in_service(&self) -> Option<&Arc<Served>> {
+        let passes = |served: &&Arc<Served>| served.problem().is_none();
+        let newest = self.newest.as_ref();
+        newest.filter(passes).or_else(|| self.last.as_ref().filter(passes)).or(newest)
     }
 }
 
@@ -92,7 +117,7 @@ impl Service {
     /// A service of one database, which is never read again.
     pub fn of(served: Served) -> Self {
         let id = served.database.id.clone();
-        let entry = Entry { served: Some(Arc::new(served)), problems: Vec::new() };
+        let entry = Entry { newest: Some(Arc::new(served)), last: None, problems: Vec::new() };
         let entries = BTreeMap::from([(id, entry)]);
         Self {
             policies: None,
@@ -103,8 +128,8 @@ impl Service {
 
     /// Reads the policy folder again, checks, and replaces everything at once.
     ///
-    /// A folder whose version has not changed keeps its engine, and is checked again. One that does not load any more
-    /// is reported, and its last version stays. One that is gone is not served any more. An error means that the
+    /// A folder whose version has not changed keeps its engine, and is checked again. One that does not load any more, or
+    /// does not pass its check, is reported, and its last version stays while that passes. One that is gone is not served any more. An error means that the
     /// policy folder itself cannot be read, and nothing has changed.
     pub async fn reload(&self) -> io::Result<()> {
         self.reload_within(PATIENCE).await
@@ -119,7 +144,10 @@ impl Service {
         let (entries, fingerprint) = read_whole(policies, &before).await?;
         let mut checks = JoinSet::new();
         for entry in entries.values() {
-            if let (Some(served), true) = (&entry.served, entry.problems.is_empty()) {
+            if !entry.problems.is_empty() {
+                continue;
+            }
+            for served in entry.newest.iter().chain(&entry.last) {
                 let served = Arc::clone(served);
                 checks.spawn(async move { served.check().await });
             }
@@ -154,7 +182,7 @@ impl Service {
     pub fn find(&self, id: &str) -> Option<Result<Arc<Served>, NotServed>> {
         let databases = self.databases();
         let entry = databases.entries.get(&id.parse().ok()?)?;
-        Some(entry.served.clone().ok_or(NotServed::InvalidPolicies))
+        Some(entry.in_service().cloned().ok_or(NotServed::InvalidPolicies))
     }
 }
 
@@ -198,7 +226,7 @@ async fn read_whole(
         }
         for (id, error) in errors {
             report(id.as_str(), None, &check::folder(&error));
-            let kept_version = before.kept(&id).map(|kept| kept.database.version());
+            let kept_version = before.in_service(&id).map(|kept| kept.database.version());
             tracing::error!(
                 database = %id,
                 kept_version,
@@ -212,22 +240,23 @@ async fn read_whole(
 
 /// One folder as it is now; what is the same as before is taken from there.
 async fn read(before: &Databases, id: &DatabaseId, folder: PathBuf) -> (Entry, Option<LoadError>) {
-    let kept = before.kept(id);
+    let kept = before.in_service(id);
     // Validating policies is work for a processor, and requests are being answered meanwhile.
     let load = tokio::task::spawn_blocking(move || (Database::load(&folder), folder));
     let Ok((loaded, folder)) = load.await else {
-        return (Entry { served: kept.cloned(), problems: vec!["internal_error"] }, None);
+        return (Entry::unreadable(kept, vec!["internal_error"]), None);
     };
     match loaded {
         // The version covers the settings, the address among them; the environment of a process does not change.
         Ok(database) => {
-            let same = kept.filter(|kept| kept.database.version() == database.version());
-            let served = same.cloned().unwrap_or_else(|| Arc::new(Served::new(database, &folder)));
-            (Entry { served: Some(served), problems: Vec::new() }, None)
+            let same = before.known(id, database.version());
+            let newest = same.cloned().unwrap_or_else(|| Arc::new(Served::new(database, &folder)));
+            let last = kept.filter(|kept| !Arc::ptr_eq(kept, &newest)).cloned();
+            (Entry { newest: Some(newest), last, problems: Vec::new() }, None)
         }
         Err(error) => {
             let problems = error.problems().iter().map(|problem| problem.reason.code()).collect();
-            (Entry { served: kept.cloned(), problems }, Some(error))
+            (Entry::unreadable(kept, problems), Some(error))
         }
     }
 }

@@ -23,8 +23,8 @@ async fn every_example_is_served() {
     let service = Service::load(&root().join("policies")).await.unwrap();
     let databases = service.databases();
     let mut served = Vec::new();
-    for Standing { id, served: database, problem, codes: _ } in databases.list() {
-        assert!(problem.is_none() && database.is_some(), "{id}: {problem:?}");
+    for Standing { id, served: database, runs, problem, codes: _ } in databases.list() {
+        assert!(runs && problem.is_none() && database.is_some(), "{id}: {problem:?}");
         served.push(id.to_string());
     }
     assert_eq!(served, ["demo", "departments", "saas", "uuid-tenants", "white-label"]);

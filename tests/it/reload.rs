@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use dialektai::policy::Database;
 use serde_json::{Value as Json, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::cli;
 use crate::http::case::{self, Case};
@@ -60,8 +62,35 @@ async fn folders_are_taken_as_they_are() {
     assert_eq!(entry["policy_version"], second.json["policy_version"]);
     assert_eq!(entry["codes"], json!(["policy_syntax"]), "codes, and no texts");
 
-    // Repaired, with another new folder, and one that is gone.
+    // Nor does one whose database does not fit take its place.
+    let catalog = case.database("acme").join("catalog.toml");
+    let fits = std::fs::read_to_string(&catalog).unwrap();
     std::fs::remove_file(case.database("acme").join("more.cedar")).unwrap();
+    std::fs::write(&catalog, fits.replace("name = \"title\"", "name = \"headline\"")).unwrap();
+    service.reload().await.unwrap();
+    let fourth = case.titles("acme").await;
+    assert_eq!(fourth.json["rows"], second.json["rows"], "{}", fourth.json);
+    let entry = case.entry("acme").await;
+    assert_eq!((&entry["status"], &entry["problem"]), (&json!("ok"), &json!("check_failed")));
+    assert_eq!(entry["policy_version"], second.json["policy_version"]);
+    assert!(entry["codes"].as_array().unwrap().contains(&json!("column_gone")), "{entry}");
+    // Read again, it still waits. Once the database fits it, it is in service by itself.
+    service.reload().await.unwrap();
+    assert_eq!(case.titles("acme").await.json["policy_version"], second.json["policy_version"]);
+    migrate(&case, "ALTER TABLE tasks RENAME COLUMN title TO headline").await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while case.entry("acme").await["problem"] != json!(null) {
+        assert!(Instant::now() < deadline, "it is never looked at again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_ne!(case.entry("acme").await["policy_version"], second.json["policy_version"]);
+    // The one before it is not taken up again where that one's database drifts.
+    migrate(&case, "ALTER TABLE tasks RENAME COLUMN headline TO title").await;
+    service.reload().await.unwrap();
+    assert_eq!(case.titles("acme").await.json["code"], "database_refused");
+    std::fs::write(&catalog, fits).unwrap();
+
+    // Repaired, with another new folder, and one that is gone.
     case::database(
         case.database("").as_path(),
         "late",
@@ -88,6 +117,14 @@ async fn folders_are_taken_as_they_are() {
     std::fs::rename(&policies, policies.with_file_name("aside")).unwrap();
     service.reload().await.unwrap_err();
     assert_eq!(case.titles("acme").await.json["rows"], all);
+}
+
+/// Changes the database of `acme`.
+async fn migrate(case: &Case, statement: &'static str) {
+    let options = SqliteConnectOptions::new().filename(case.database("acme").join("data.sqlite"));
+    let mut connection = options.connect().await.unwrap();
+    sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
 }
 
 /// No answer is half of one version and half of another: the version it names is the one whose rule its rows follow.

@@ -130,15 +130,20 @@ fn of_column(
 fn takes(column: &Column, mask: Mask, engine: EngineKind) -> bool {
     let declared = column.declared.to_ascii_lowercase();
     let base = declared.split('(').next().unwrap_or_default().trim();
-    // An ENUM is sorted by its labels' places, a BIT is no number: as results of CASE they are text and number.
-    let kept = engine != EngineKind::Mysql || !["enum", "set", "bit", "year"].contains(&base);
+    // An ENUM is sorted by its labels' places, a BIT is no number: as results of CASE they are text and number. MariaDB groups
+    // TINYTEXT out of a CASE as one value, widens FLOAT, and forgets ZEROFILL and that a text was JSON.
+    let changed = ["enum", "set", "bit", "year", "tinytext", "float"];
+    let kept = engine != EngineKind::Mysql
+        || !(changed.contains(&base)
+            || declared.contains("zerofill")
+            || column.column_type == ColumnType::Json);
     let text = column.column_type == ColumnType::Text
         && match engine {
             EngineKind::Sqlite | EngineKind::Mongodb => true,
             // `char(n)` and `citext` compare otherwise, and an enum holds its labels only.
             EngineKind::Postgresql => ["", "text", "character varying", "varchar"].contains(&base),
             EngineKind::Mysql => {
-                let texts = ["", "char", "varchar", "tinytext", "text", "mediumtext", "longtext"];
+                let texts = ["", "char", "varchar", "text", "mediumtext", "longtext"];
                 texts.contains(&base)
             }
             // The padding of CHAR is not part of its value, and TEXT has no length.
@@ -150,8 +155,15 @@ fn takes(column: &Column, mask: Mask, engine: EngineKind) -> bool {
     }
 }
 
-/// `@masks`, `@Mask`, `@column`: a slip of the pen must not take a mask away.
+/// `@masks`, `@Mask`, `@msak`, `@masked_columns`: a slip of the pen must not take a mask away.
 fn reads_like_ours(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [MASK, COLUMNS].into_iter().any(|ours| changes(&name, ours) <= 1)
+    let letters = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let close = |ours: &str| letters(&name) == letters(ours) || changes(&name, ours) <= 1;
+    ["mask", "column"].into_iter().any(|stem| name.contains(stem))
+        || [MASK, COLUMNS].into_iter().any(close)
 }

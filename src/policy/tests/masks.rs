@@ -99,6 +99,9 @@ fn a_key_that_is_masked_is_none() {
 #[test]
 fn masks_that_cannot_be_upheld_do_not_load() {
     for (annotations, expected) in [
+        ("@msak(\"null\") @columns(\"price\")", "`@msak`, which reads like"),
+        ("@mask(\"null\") @coulmns(\"price\")", "`@coulmns`, which reads like"),
+        ("@masked_columns(\"price\")", "`@masked_columns`, which reads like"),
         ("@mask(\"null\")", "no `@columns`"),
         ("@mask", "no `@columns`"),
         ("@columns(\"price\")", "no `@mask`"),
@@ -141,6 +144,10 @@ fn types_that_no_expression_keeps_are_not_masked() {
     };
     for (engine, declared, null, last4) in [
         ("mysql", "enum('a','b')", false, false),
+        ("mysql", "tinytext", false, false),
+        ("mysql", "float", false, false),
+        ("mysql", "int(6) unsigned zerofill", false, false),
+        ("mysql", "mediumtext", true, true),
         ("mysql", "varchar(20)", true, true),
         ("postgresql", "character(8)", true, false),
         ("postgresql", "public.citext", true, false),
