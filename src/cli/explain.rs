@@ -17,6 +17,7 @@ use crate::guard::mongo::guard_mongo;
 use crate::guard::sql::{Dialect, guard_sql};
 use crate::guard::{GuardedQuery, Language, Refusal};
 use crate::http::wire::{self, Bind};
+use crate::identity::ScopeId;
 use crate::policy::{Applied, Database, Residual};
 use crate::predicate::{PredicateSet, RowFilter};
 use crate::service::{self, Failure};
@@ -122,7 +123,7 @@ pub(super) async fn run(policies: &Path, args: ExplainArgs) -> Result<(), Failed
         database: database.id.as_str(),
         policy_version: database.version(),
         tenant: principal.tenant.as_ref().map(ToString::to_string),
-        scope: principal.scope.as_ref().map(|scope| scope.as_str()),
+        scope: principal.scope.as_ref().map(ScopeId::as_str),
         query,
         relations: entries,
         row: asked,

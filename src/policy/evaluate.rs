@@ -255,6 +255,7 @@ impl Partial {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it by value")]
 fn failed(construct: impl ToString) -> Unsupported {
     Unsupported { policy: "*".to_owned(), construct: construct.to_string() }
 }

@@ -70,10 +70,9 @@ fn tested(folder: &Path) -> Vec<String> {
     let arguments = ["--policies", "fixtures/leaks", "test", name(folder), "--format", "json"];
     let (_, text, _) = run(world::root(), &arguments);
     let report: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let failed = report["tests"].as_array().unwrap().iter().filter_map(|test| {
-        (test["outcome"] == "failed").then(|| format!("\"{}\"", test["name"].as_str().unwrap()))
-    });
-    failed.collect()
+    let tests = report["tests"].as_array().unwrap().iter();
+    let failed = tests.filter(|test| test["outcome"] == "failed");
+    failed.map(|test| format!("\"{}\"", test["name"].as_str().unwrap())).collect()
 }
 
 /// What the solver refutes.

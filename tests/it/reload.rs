@@ -120,6 +120,7 @@ async fn folders_are_taken_as_they_are() {
 }
 
 /// Changes the database of `acme`.
+#[expect(clippy::disallowed_methods, reason = "a test migrates its database")]
 async fn migrate(case: &Case, statement: &'static str) {
     let options = SqliteConnectOptions::new().filename(case.database("acme").join("data.sqlite"));
     let mut connection = options.connect().await.unwrap();

@@ -95,5 +95,5 @@ async fn a_thousand_policies_are_checked_in_time() {
     let took = since.elapsed();
     println!("500 relations and 1,000 policies: {} ms", took.as_millis());
     assert_eq!(exit, 0, "{output}{errors}");
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
 }

@@ -54,16 +54,16 @@ impl Server {
     fn entry(&self) -> Json {
         super::get(&self.address, &self.key, "/api/v1/databases")["databases"][0].clone()
     }
+}
 
-    /// Changes something, and waits for what it leads to.
-    fn changed(&self, what: &str, change: impl FnOnce(), mut holds: impl FnMut() -> bool) {
-        change();
-        let since = Instant::now();
-        until(what, &mut holds);
-        let took = since.elapsed();
-        println!("{what}: {} ms", took.as_millis());
-        assert!(took < PROMISED, "{what} took {took:?}");
-    }
+/// Changes something, and waits for what it leads to.
+fn changed(what: &str, change: impl FnOnce(), mut holds: impl FnMut() -> bool) {
+    change();
+    let since = Instant::now();
+    until(what, &mut holds);
+    let took = since.elapsed();
+    println!("{what}: {} ms", took.as_millis());
+    assert!(took < PROMISED, "{what} took {took:?}");
 }
 
 #[cfg(unix)]
@@ -81,14 +81,14 @@ async fn a_process_notices_what_changes() {
     );
 
     let write = |text: &str| std::fs::write(&more, text).unwrap();
-    server.changed("the new rule", || write(FORBID), || server.rows() == json!([["two"]]));
+    changed("the new rule", || write(FORBID), || server.rows() == json!([["two"]]));
     let second = server.entry();
     assert_ne!(second["policy_version"], first["policy_version"]);
 
     // A broken one is told, without a word of its text; the last good one keeps serving.
     let broken = "@id(\"x\") permit (principal, action, resource) when { resource.s3cret };";
     let told = || server.entry()["problem"] == "invalid_policies";
-    server.changed("the broken one", || write(broken), told);
+    changed("the broken one", || write(broken), told);
     let entry = server.entry();
     assert_eq!((&entry["status"], &entry["codes"]), (&json!("ok"), &json!(["policy_invalid"])));
     assert_eq!(entry["policy_version"], second["policy_version"]);
@@ -96,7 +96,7 @@ async fn a_process_notices_what_changes() {
     assert_eq!(server.rows(), json!([["two"]]));
 
     let gone = || std::fs::remove_file(&more).unwrap();
-    server.changed("the mended one", gone, || server.rows() == all);
+    changed("the mended one", gone, || server.rows() == all);
     let last = server.entry();
     assert_eq!(
         (&last["policy_version"], &last["problem"]),
