@@ -37,6 +37,7 @@ use quick_cache::sync::Cache;
 use crate::catalog::{Catalog, ColumnName, Relation, RelationName};
 use crate::identity::{DatabaseId, Principal};
 use crate::predicate::{Hop, Mask, PredicateSet, Row, RowFilter};
+use evaluate::{Asked, Decided};
 pub use explain::{Applied, Residual};
 pub use functions::FunctionProblem;
 pub use idle::Idle;
@@ -147,13 +148,12 @@ impl Database {
         let mut filters = Vec::new();
         let mut columns = Vec::new();
         for relation in &self.catalog.relations {
-            let mut filter = evaluate::row_filter(rules, schema, hops, relation, caller, None)?;
-            let hidden = evaluate::hidden(rules, schema, hops, relation, caller, &filter)?;
+            let Decided { mut filter, hidden, mut masked } =
+                Asked { rules, schema, hops, relation, caller }.decide()?;
             // A relation without a column is none.
             if hidden.everywhere.len() == relation.columns.len() {
                 filter = RowFilter::NoRows;
             }
-            let mut masked = evaluate::masked(rules, schema, hops, relation, caller, &filter)?;
             // What does not exist is not masked.
             masked.retain(|column, _| !hidden.everywhere.contains(column));
             columns.push((relation.name.clone(), hidden, masked));
@@ -211,15 +211,10 @@ impl Database {
             .verdict(relation, caller, key, row, touched)
     }
 
-    /// The attributes of a relation that are related rows, each with the relation that it leads to.
-    #[cfg(feature = "prove")]
-    pub(crate) fn parents_of(&self, relation: &Relation) -> Vec<(&str, &Relation)> {
+    /// The foreign keys of a relation that rules may follow, each with the relation that it leads to.
+    pub fn hops_from(&self, relation: &Relation) -> impl Iterator<Item = (&Hop, &Relation)> {
         let followed = self.hops.from(&relation.name).iter();
-        followed
-            .filter_map(|followed| {
-                Some((followed.hop.name.as_str(), self.hops.parent(&followed.hop)?))
-            })
-            .collect()
+        followed.filter_map(|followed| Some((&followed.hop, self.hops.parent(&followed.hop)?)))
     }
 
     /// The key that an attribute of a relation follows.

@@ -99,112 +99,149 @@ pub(super) struct Hidden {
     pub(super) somewhere: BTreeMap<ColumnName, RowFilter>,
 }
 
-/// The columns of a relation that are hidden from a caller. `filter` is the one of the relation.
-pub(super) fn hidden(
-    rules: &Rules,
-    schema: &Schema,
-    hops: &Hops,
-    relation: &Relation,
-    caller: &Entity,
-    filter: &RowFilter,
-) -> Result<Hidden, Unsupported> {
-    let mut hidden = Hidden::default();
-    let mut asked = relation.columns.iter().map(|column| &column.name);
-    let mut asked = asked.by_ref().filter(|name| rules.columns.contains(*name)).peekable();
-    if *filter == RowFilter::NoRows || asked.peek().is_none() {
-        return Ok(hidden);
-    }
-    let untouched = residuals(rules, schema, hops, relation, caller, None)?;
-    let Some(untouched) = untouched else { return Ok(hidden) };
-    for column in asked {
-        let touched = residuals(rules, schema, hops, relation, caller, Some(column))?;
-        let forbids = touched.map(|Residuals { permits: _, forbids }| forbids);
-        // What forbids whatever is touched is in the filter.
-        let left = forbids.map_or(RowFilter::NoRows, |forbids| {
-            let own = forbids.into_iter().filter(|forbid| !untouched.forbids.contains(forbid));
-            simplify(own.fold(RowFilter::AllRows, |left, (_, rows)| left.and(rows)))
-        });
-        match left {
-            RowFilter::AllRows => {}
-            RowFilter::NoRows => {
-                hidden.everywhere.insert(column.clone());
-            }
-            RowFilter::Where(_) if filter.clone().and(left.clone()) == *filter => {}
-            RowFilter::Where(_) => {
-                hidden.somewhere.insert(column.clone(), left);
-            }
-        }
-    }
-    Ok(hidden)
+/// What the policies leave to a caller of one relation.
+pub(super) struct Decided {
+    /// The rows, for a query that touches no column.
+    pub(super) filter: RowFilter,
+    /// The columns that it does not have.
+    pub(super) hidden: Hidden,
+    /// The columns of which it sees some values masked.
+    pub(super) masked: BTreeMap<ColumnName, Masked>,
 }
 
-/// The columns of a relation of which a caller sees some values masked. `filter` is the one of the relation.
-///
-/// On a row, a column shows its value where some permit applies that does not mask it; otherwise the strictest mask of
-/// those that apply.
-pub(super) fn masked(
-    rules: &Rules,
-    schema: &Schema,
-    hops: &Hops,
-    relation: &Relation,
-    caller: &Entity,
-    filter: &RowFilter,
-) -> Result<BTreeMap<ColumnName, Masked>, Unsupported> {
-    let mut masked = BTreeMap::new();
-    let mut named = rules.masks.values().flat_map(BTreeMap::keys);
-    if *filter == RowFilter::NoRows || !named.any(|name| relation.column(name).is_some()) {
-        return Ok(masked);
+impl Decided {
+    fn nothing() -> Self {
+        Self { filter: RowFilter::NoRows, hidden: Hidden::default(), masked: BTreeMap::new() }
     }
-    let Some(Residuals { permits, forbids: _ }) =
-        residuals(rules, schema, hops, relation, caller, None)?
-    else {
-        return Ok(masked);
-    };
-    let granted = permits.iter().map(|(_, filter)| filter.clone());
-    let permitted = simplify(granted.fold(RowFilter::NoRows, RowFilter::or));
-    for column in relation.columns.iter().map(|column| &column.name) {
-        let mut clear = RowFilter::NoRows;
-        let mut masks: BTreeMap<Mask, RowFilter> = BTreeMap::new();
-        for (place, filter) in &permits {
-            match rules.masks.get(place).and_then(|masks| masks.get(column)) {
-                None => clear = clear.or(filter.clone()),
-                Some(mask) => {
-                    let rows = masks.remove(mask).unwrap_or(RowFilter::NoRows);
-                    masks.insert(*mask, rows.or(filter.clone()));
+}
+
+/// One caller before one relation.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) schema: &'a Schema,
+    pub(super) hops: &'a Hops,
+    pub(super) relation: &'a Relation,
+    pub(super) caller: &'a Entity,
+}
+
+impl Asked<'_> {
+    pub(super) fn decide(self) -> Result<Decided, Unsupported> {
+        let Some(untouched) = self.residuals(None)? else { return Ok(Decided::nothing()) };
+        let filter = row_filter(&untouched);
+        if filter == RowFilter::NoRows {
+            return Ok(Decided::nothing());
+        }
+        let hidden = self.hidden(&untouched, &filter)?;
+        let masked = self.masked(&untouched.permits);
+        Ok(Decided { filter, hidden, masked })
+    }
+
+    /// The columns that are hidden from the caller.
+    fn hidden(self, untouched: &Residuals, filter: &RowFilter) -> Result<Hidden, Unsupported> {
+        let mut hidden = Hidden::default();
+        let columns = self.relation.columns.iter().map(|column| &column.name);
+        for column in columns.filter(|name| self.rules.columns.contains(*name)) {
+            let touched = self.residuals(Some(column))?;
+            let forbids = touched.map(|Residuals { permits: _, forbids }| forbids);
+            // What forbids whatever is touched is in the filter.
+            let left = forbids.map_or(RowFilter::NoRows, |forbids| {
+                let own = forbids.into_iter().filter(|forbid| !untouched.forbids.contains(forbid));
+                simplify(own.fold(RowFilter::AllRows, |left, (_, rows)| left.and(rows)))
+            });
+            match left {
+                RowFilter::AllRows => {}
+                RowFilter::NoRows => {
+                    hidden.everywhere.insert(column.clone());
+                }
+                RowFilter::Where(_) if filter.clone().and(left.clone()) == *filter => {}
+                RowFilter::Where(_) => {
+                    hidden.somewhere.insert(column.clone(), left);
                 }
             }
         }
-        let clear = simplify(clear);
-        if clear == permitted {
-            continue;
-        }
-        let masks = masks.into_iter().map(|(mask, rows)| (mask, simplify(rows))).collect();
-        if let Some(found) = Masked::of(clear, masks) {
-            masked.insert(column.clone(), found);
-        }
+        Ok(hidden)
     }
-    Ok(masked)
+
+    /// The columns of which the caller sees some values masked.
+    ///
+    /// On a row, a column shows its value where some permit applies that does not mask it; otherwise the strictest mask
+    /// of those that apply.
+    fn masked(self, permits: &[(usize, RowFilter)]) -> BTreeMap<ColumnName, Masked> {
+        let Self { rules, relation, .. } = self;
+        let mut masked = BTreeMap::new();
+        let mut named = rules.masks.values().flat_map(BTreeMap::keys);
+        if !named.any(|name| relation.column(name).is_some()) {
+            return masked;
+        }
+        let granted = permits.iter().map(|(_, filter)| filter.clone());
+        let permitted = simplify(granted.fold(RowFilter::NoRows, RowFilter::or));
+        for column in relation.columns.iter().map(|column| &column.name) {
+            let mut clear = RowFilter::NoRows;
+            let mut masks: BTreeMap<Mask, RowFilter> = BTreeMap::new();
+            for (place, filter) in permits {
+                match rules.masks.get(place).and_then(|masks| masks.get(column)) {
+                    None => clear = clear.or(filter.clone()),
+                    Some(mask) => {
+                        let rows = masks.remove(mask).unwrap_or(RowFilter::NoRows);
+                        masks.insert(*mask, rows.or(filter.clone()));
+                    }
+                }
+            }
+            let clear = simplify(clear);
+            if clear == permitted {
+                continue;
+            }
+            let masks = masks.into_iter().map(|(mask, rows)| (mask, simplify(rows))).collect();
+            if let Some(found) = Masked::of(clear, masks) {
+                masked.insert(column.clone(), found);
+            }
+        }
+        masked
+    }
+
+    /// For a query that touches one column or none. `None` where a forbid leaves no row of the relation.
+    fn residuals(self, touched: Option<&ColumnName>) -> Result<Option<Residuals>, Unsupported> {
+        let Self { rules, schema, hops, relation, caller } = self;
+        let partial = Partial::new(schema, relation, caller, touched)?;
+        let own = rules.by_entity_type.get(&relation.entity_type);
+        let mut permits = Vec::new();
+        let mut forbids = Vec::new();
+        for policies in std::iter::once(&rules.shared).chain(own) {
+            let response = partial.evaluate(policies, schema)?;
+            // INVARIANT (a forbid that errors denies): Cedar itself would skip it.
+            if response.true_forbids().next().is_some() || response.error_forbids().next().is_some()
+            {
+                return Ok(None);
+            }
+            // A permit that errors or is false allows nothing; a forbid that is false forbids nothing.
+            permits.extend(response.true_permits().map(|id| (rules.place(id), RowFilter::AllRows)));
+            for id in response.residual_permits() {
+                permits.push((
+                    rules.place(id),
+                    residual(response.get_policy(id), id, true, relation, hops)?,
+                ));
+            }
+            for id in response.residual_forbids() {
+                forbids.push((
+                    rules.place(id),
+                    residual(response.get_policy(id), id, false, relation, hops)?,
+                ));
+            }
+        }
+        // Cedar's own sets have no order, and a filter must be the same each time.
+        permits.sort_by_key(|(place, _)| *place);
+        forbids.sort_by_key(|(place, _)| *place);
+        Ok(Some(Residuals { permits, forbids }))
+    }
 }
 
-/// The rows of one relation that a caller may read with a query that touches one column or none: what some permit
-/// allows and every forbid is false on.
-pub(super) fn row_filter(
-    rules: &Rules,
-    schema: &Schema,
-    hops: &Hops,
-    relation: &Relation,
-    caller: &Entity,
-    touched: Option<&ColumnName>,
-) -> Result<RowFilter, Unsupported> {
-    let Some(Residuals { permits, forbids }) =
-        residuals(rules, schema, hops, relation, caller, touched)?
-    else {
-        return Ok(RowFilter::NoRows);
-    };
-    let permitted = permits.into_iter().map(|(_, filter)| filter);
+/// What some permit allows and every forbid is false on.
+fn row_filter(Residuals { permits, forbids }: &Residuals) -> RowFilter {
+    let permitted = permits.iter().map(|(_, filter)| filter.clone());
     let permitted = permitted.reduce(RowFilter::or).unwrap_or(RowFilter::NoRows);
-    let filter = forbids.into_iter().map(|(_, filter)| filter).fold(permitted, RowFilter::and);
-    Ok(simplify(filter))
+    let forbids = forbids.iter().map(|(_, filter)| filter.clone());
+    simplify(forbids.fold(permitted, RowFilter::and))
 }
 
 /// What is left of the policies for a caller, each with its place: the rows that a permit allows, and those that a forbid
@@ -214,36 +251,49 @@ struct Residuals {
     forbids: Vec<(usize, RowFilter)>,
 }
 
-/// A request of a known caller for an unknown row of a relation.
+/// A request for an unknown row of a relation.
 pub(super) struct Partial {
     request: PartialRequest,
     entities: PartialEntities,
 }
 
 impl Partial {
+    /// Of a known caller, with a query that touches one column or none.
     pub(super) fn new(
         schema: &Schema,
         relation: &Relation,
         caller: &Entity,
         touched: Option<&ColumnName>,
     ) -> Result<Self, Unsupported> {
-        let (Some(action), Ok(resource_type)) =
-            (uid("Action", ACTION), relation.entity_type.parse::<EntityTypeName>())
-        else {
-            return Err(failed("an entity type that Cedar does not allow"));
-        };
-        let request = PartialRequest::new(
-            PartialEntityUid::from_concrete(caller.uid()),
-            action,
-            PartialEntityUid::new(resource_type, None),
-            // Always known: an unknown context would stay in the residuals.
-            Some(context(touched).map_err(failed)?),
-            schema,
-        )
-        .map_err(failed)?;
+        // Always known: an unknown context would stay in the residuals.
+        let context = Some(context(touched).map_err(failed)?);
+        let principal = PartialEntityUid::from_concrete(caller.uid());
+        let request = Self::request(schema, relation, principal, context)?;
         let entities = Entities::from_entities([caller.clone()], Some(schema)).map_err(failed)?;
         let entities = PartialEntities::from_concrete(entities, schema).map_err(failed)?;
         Ok(Self { request, entities })
+    }
+
+    /// Of an unknown caller, with a query of which this is known.
+    pub(super) fn of_anybody(
+        schema: &Schema,
+        relation: &Relation,
+        context: Option<Context>,
+    ) -> Result<Self, Unsupported> {
+        let principal = PartialEntityUid::new(entity_type(PRINCIPAL_TYPE)?, None);
+        let request = Self::request(schema, relation, principal, context)?;
+        Ok(Self { request, entities: PartialEntities::empty() })
+    }
+
+    fn request(
+        schema: &Schema,
+        relation: &Relation,
+        principal: PartialEntityUid,
+        context: Option<Context>,
+    ) -> Result<PartialRequest, Unsupported> {
+        let action = uid("Action", ACTION).ok_or_else(|| failed(NO_TYPE))?;
+        let resource = PartialEntityUid::new(entity_type(&relation.entity_type)?, None);
+        PartialRequest::new(principal, action, resource, context, schema).map_err(failed)
     }
 
     pub(super) fn evaluate<'a>(
@@ -255,49 +305,15 @@ impl Partial {
     }
 }
 
+const NO_TYPE: &str = "an entity type that Cedar does not allow";
+
+fn entity_type(name: &str) -> Result<EntityTypeName, Unsupported> {
+    name.parse().map_err(|_| failed(NO_TYPE))
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it by value")]
 fn failed(construct: impl ToString) -> Unsupported {
     Unsupported { policy: "*".to_owned(), construct: construct.to_string() }
-}
-
-/// `None` where a forbid leaves no row of the relation.
-fn residuals(
-    rules: &Rules,
-    schema: &Schema,
-    hops: &Hops,
-    relation: &Relation,
-    caller: &Entity,
-    touched: Option<&ColumnName>,
-) -> Result<Option<Residuals>, Unsupported> {
-    let partial = Partial::new(schema, relation, caller, touched)?;
-    let own = rules.by_entity_type.get(&relation.entity_type);
-    let mut permits = Vec::new();
-    let mut forbids = Vec::new();
-    for policies in std::iter::once(&rules.shared).chain(own) {
-        let response = partial.evaluate(policies, schema)?;
-        // INVARIANT (a forbid that errors denies): Cedar itself would skip it.
-        if response.true_forbids().next().is_some() || response.error_forbids().next().is_some() {
-            return Ok(None);
-        }
-        // A permit that errors or is false allows nothing; a forbid that is false forbids nothing.
-        permits.extend(response.true_permits().map(|id| (rules.place(id), RowFilter::AllRows)));
-        for id in response.residual_permits() {
-            permits.push((
-                rules.place(id),
-                residual(response.get_policy(id), id, true, relation, hops)?,
-            ));
-        }
-        for id in response.residual_forbids() {
-            forbids.push((
-                rules.place(id),
-                residual(response.get_policy(id), id, false, relation, hops)?,
-            ));
-        }
-    }
-    // Cedar's own sets have no order, and a filter must be the same each time.
-    permits.sort_by_key(|(place, _)| *place);
-    forbids.sort_by_key(|(place, _)| *place);
-    Ok(Some(Residuals { permits, forbids }))
 }
 
 /// A residual policy has one `when` and no scope, and is satisfied on the rows where the condition is `want`.

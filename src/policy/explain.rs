@@ -8,7 +8,6 @@ use super::place::Place;
 use super::{Database, Unsupported, on_a_big_stack};
 use crate::catalog::Relation;
 use crate::identity::Principal;
-use crate::predicate::Hop;
 
 /// One policy that can apply to a relation, for one caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,12 +81,6 @@ impl Database {
             place: self.rules.sites.get(id).cloned(),
             residual,
         }
-    }
-
-    /// The foreign keys of a relation that rules may follow, each with the relation that it leads to.
-    pub fn hops_from(&self, relation: &Relation) -> impl Iterator<Item = (&Hop, &Relation)> {
-        let followed = self.hops.from(&relation.name).iter();
-        followed.filter_map(|followed| Some((&followed.hop, self.hops.parent(&followed.hop)?)))
     }
 }
 

@@ -6,15 +6,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use cedar_policy::pst::{BinaryOp, Clause, Expr};
-use cedar_policy::{
-    Effect, EntityTypeName, PartialEntities, PartialEntityUid, PartialRequest, PolicyId,
-};
+use cedar_policy::{Effect, PolicyId};
 
-use super::evaluate::uid;
+use super::evaluate::Partial;
 use super::problem::{Problem, Reason};
-use super::schema::ACTION;
 use super::{Database, on_a_big_stack};
-use crate::catalog::{PRINCIPAL_TYPE, Relation, RelationName};
+use crate::catalog::{Relation, RelationName};
 
 /// What a policy says of the rows of one relation, whoever asks.
 enum Says {
@@ -63,21 +60,11 @@ impl Database {
 
     /// Every policy that can apply to a relation.
     fn says(&self, relation: &Relation) -> Option<Vec<(PolicyId, Says)>> {
-        let of_type = |name: &str| name.parse::<EntityTypeName>().ok();
-        let (principal, resource) = (of_type(PRINCIPAL_TYPE)?, of_type(&relation.entity_type)?);
-        let request = PartialRequest::new(
-            PartialEntityUid::new(principal, None),
-            uid("Action", ACTION)?,
-            PartialEntityUid::new(resource, None),
-            None,
-            &self.schema,
-        )
-        .ok()?;
-        let entities = PartialEntities::empty();
+        let partial = Partial::of_anybody(&self.schema, relation, None).ok()?;
         let mut says = Vec::new();
         let own = self.rules.by_entity_type.get(&relation.entity_type);
         for policies in std::iter::once(&self.rules.shared).chain(own) {
-            let response = policies.tpe(&request, &entities, &self.schema).ok()?;
+            let response = partial.evaluate(policies, &self.schema).ok()?;
             let never = response.false_permits().chain(response.false_forbids());
             // A permit that fails permits nothing; a forbid that fails forbids everything.
             for id in never.chain(response.error_permits()) {

@@ -8,18 +8,16 @@
 use std::sync::Arc;
 
 use cedar_policy::pst::{Clause, Expr, Var};
-use cedar_policy::{
-    EntityTypeName, PartialEntities, PartialEntityUid, PartialRequest, Policy, PolicyId, PolicySet,
-};
+use cedar_policy::{Policy, PolicyId, PolicySet};
 
-use crate::catalog::{CedarType, Column, ColumnName, ColumnType, PRINCIPAL_TYPE, Relation};
+use crate::catalog::{CedarType, Column, ColumnName, ColumnType, Relation};
 use crate::predicate::{CmpOp, Predicate, RowFilter, Value};
 
 use super::check::{follows_key, is_var, reads_claims};
-use super::evaluate::{context, uid};
+use super::evaluate::{Partial, context};
 use super::lower::lower;
 use super::related::Hops;
-use super::schema::{ACTION, tenant_type};
+use super::schema::tenant_type;
 use super::simplify::simplify;
 use super::{Database, Unsupported};
 
@@ -167,27 +165,12 @@ impl Database {
         }
         let symbolic =
             Symbolic { relation: self.with_symbols(relation), symbols, hops: &self.hops };
-        let of_type = |name: &str| name.parse::<EntityTypeName>().ok();
-        let (Some(action), Some(principal), Some(resource)) =
-            (uid("Action", ACTION), of_type(PRINCIPAL_TYPE), of_type(&relation.entity_type))
-        else {
-            return Err(failed("an entity type that Cedar does not allow".to_owned()));
-        };
-        let request = PartialRequest::new(
-            PartialEntityUid::new(principal, None),
-            action,
-            PartialEntityUid::new(resource, None),
-            Some(context([]).map_err(failed)?),
-            &self.schema,
-        )
-        .map_err(|error| failed(error.to_string()))?;
-        let entities = PartialEntities::empty();
+        let context = context([]).map_err(failed)?;
+        let partial = Partial::of_anybody(&self.schema, relation, Some(context))?;
         let mut rules = Vec::new();
         let own = self.rules.by_entity_type.get(&relation.entity_type);
         for policies in std::iter::once(&self.rules.shared).chain(own) {
-            let response = policies
-                .tpe(&request, &entities, &self.schema)
-                .map_err(|error| failed(error.to_string()))?;
+            let response = partial.evaluate(policies, &self.schema)?;
             // INVARIANT (a forbid that errors denies): nothing is permitted then.
             if response.true_forbids().next().is_some() || response.error_forbids().next().is_some()
             {

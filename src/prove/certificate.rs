@@ -129,12 +129,7 @@ type Filtered = (Option<ColumnName>, Result<RowFilter, String>);
 impl<'a> Rules<'a> {
     async fn of(database: &'a Database, relation: &'a Relation, solver: &mut Solver) -> Self {
         let proof = Proof::new(database, relation);
-        let mut failing = Vec::new();
-        for policy in &proof.policies {
-            if !matches!(proof.never_fails(policy, solver).await, Answer::Proved) {
-                failing.push(policy.clone());
-            }
-        }
+        let failing = proof.failing(solver).await;
         Self { proof, failing }
     }
 

@@ -118,12 +118,7 @@ struct Side<'a> {
 impl<'a> Side<'a> {
     async fn of(proof: Option<Proof<'a>>, solver: &mut Solver) -> Result<Option<Self>, NotProved> {
         let Some(proof) = proof else { return Ok(None) };
-        let mut failing = Vec::new();
-        for policy in &proof.policies {
-            if !matches!(proof.never_fails(policy, solver).await, Answer::Proved) {
-                failing.push(policy.clone());
-            }
-        }
+        let failing = proof.failing(solver).await;
         let allowed = proof.compiled(&failing.iter().collect::<Vec<_>>())?;
         Ok(Some(Self { proof, failing, allowed }))
     }

@@ -377,13 +377,13 @@ fn read_row(
     for column in &relation.columns {
         read_column(entity, column, &mut row);
     }
-    for (name, of) in database.parents_of(relation) {
-        if let Some(Ok(EvalResult::EntityUid(parent))) = entity.attr(name)
+    for (hop, of) in database.hops_from(relation) {
+        if let Some(Ok(EvalResult::EntityUid(parent))) = entity.attr(&hop.name)
             && depth < DEEPEST
             && let Some(own) = read_row(database, of, &parent, found, depth + 1)
         {
             let key = parent.id().unescaped().to_owned();
-            row.insert_parent(name, Parent { key, row: own });
+            row.insert_parent(&hop.name, Parent { key, row: own });
         }
     }
     Some(row)

@@ -75,9 +75,8 @@ impl Merged {
 
     /// What policies say of related rows is compared only where both sides mean the same rows.
     fn check_related(&self, database: &Database, relation: &Relation) -> Result<(), String> {
-        let parents = database.parents_of(relation);
         let leads = |path: &Vec<String>| {
-            path.first().is_some_and(|first| parents.iter().any(|(name, _)| name == first))
+            path.first().is_some_and(|first| database.hop(relation, first).is_some())
         };
         if !database.paths_on(relation).iter().any(leads) {
             return Ok(());
@@ -89,7 +88,7 @@ impl Merged {
             if self.relations.get(&relation.name) != Some(relation) {
                 return Err(format!("a rule leads to `{}`, which differs", relation.name));
             }
-            for (_, parent) in database.parents_of(relation) {
+            for (_, parent) in database.hops_from(relation) {
                 if !reached.iter().any(|other| other.name == parent.name) {
                     reached.push(parent);
                 }

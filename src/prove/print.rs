@@ -120,9 +120,8 @@ impl Place<'_> {
 
     /// The path to a parent, and its relation.
     pub(super) fn parent(&self, hop: &Hop) -> Result<(String, &Relation), String> {
-        let parents = self.database.parents_of(self.relation);
-        let parent =
-            parents.into_iter().find(|(name, of)| *name == hop.name && of.name == hop.parent);
+        let mut parents = self.database.hops_from(self.relation);
+        let parent = parents.find(|(own, of)| own.name == hop.name && of.name == hop.parent);
         let (_, parent) = parent.ok_or_else(|| format!("`{}` leads nowhere", hop.name))?;
         let name = ColumnName::new(&hop.name);
         let behind = attribute(&name);
