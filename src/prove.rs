@@ -153,6 +153,17 @@ impl<'a> Proof<'a> {
         Finding { relation: self.relation.name.clone(), claim, answer, undeclared }
     }
 
+    /// The policies that may fail on some caller and row, or of which it is not known.
+    async fn failing(&self, solver: &mut Solver) -> Vec<Policy> {
+        let mut failing = Vec::new();
+        for policy in &self.policies {
+            if !matches!(self.never_fails(policy, solver).await, Answer::Proved) {
+                failing.push(policy.clone());
+            }
+        }
+        failing
+    }
+
     async fn never_fails(&self, policy: &Policy, solver: &mut Solver) -> Answer {
         let compiled = encode::environment(self.relation)
             .map_err(NotProved::Unsupported)

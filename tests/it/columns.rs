@@ -7,7 +7,9 @@ use dialektai::identity::Principal;
 use dialektai::policy::{Database, Sources};
 
 use crate::live::copies::{Servers, pinned};
-use crate::world::{Outcome, empty, entities, execute, principal, root, run_guarded, run_text};
+use crate::world::{
+    Outcome, dialects, empty, entities, execute, principal, root, run_guarded, run_text,
+};
 
 const TENANT: &str = "@id(\"tenant\") permit (principal, action, resource)
     when { resource.customer_id == principal.tenant };\n";
@@ -52,15 +54,6 @@ const QUERIES: [&str; 32] = [
     "SELECT users FROM users",
     "SELECT x.a FROM users AS x (a, b, c, d)",
 ];
-
-fn dialects() -> [(Dialect, &'static str, &'static str); 4] {
-    [
-        (Dialect::Sqlite, "sqlite", "main"),
-        (Dialect::Postgresql, "postgresql", "public"),
-        (Dialect::Mysql, "mysql", "demo"),
-        (Dialect::Mssql, "sqlserver", "dbo"),
-    ]
-}
 
 fn database(engine: &str, schema: &str, salary: bool) -> Database {
     database_that_hides(engine, schema, salary, if salary { HIDING } else { "" })

@@ -11,7 +11,7 @@ use dialektai::predicate::{Parent, Row, Value};
 
 use crate::live::copies::{Servers, pinned};
 use crate::live::{Live, Observed};
-use crate::world::{Outcome, empty, entities, execute, principal, root};
+use crate::world::{Outcome, dialects, empty, entities, execute, principal, root};
 
 const POLICIES: &str = r#"
 @id("tenant")
@@ -147,15 +147,6 @@ const ON_SQLITE: [&str; 4] = [
     "SELECT id FROM users WHERE price = '2.50' ORDER BY id",
     "SELECT x.s FROM (SELECT salary AS s FROM users UNION ALL SELECT note FROM pay) AS x WHERE x.s = '200' ORDER BY x.s",
 ];
-
-fn dialects() -> [(Dialect, &'static str, &'static str); 4] {
-    [
-        (Dialect::Sqlite, "sqlite", "main"),
-        (Dialect::Postgresql, "postgresql", "public"),
-        (Dialect::Mysql, "mysql", "demo"),
-        (Dialect::Mssql, "sqlserver", "dbo"),
-    ]
-}
 
 fn database(engine: &str, schema: &str) -> Database {
     let column = |name: &str, of: &str, nullable: bool| {

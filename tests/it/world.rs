@@ -257,3 +257,13 @@ fn shown(row: &SqliteRow, index: usize) -> String {
         _ => format!("{class} {:?}", row.get_unchecked::<String, _>(index)),
     }
 }
+
+/// Each dialect of SQL, the engine's name in settings, and the schema that is its default.
+pub(crate) fn dialects() -> [(Dialect, &'static str, &'static str); 4] {
+    [
+        (Dialect::Sqlite, "sqlite", "main"),
+        (Dialect::Postgresql, "postgresql", "public"),
+        (Dialect::Mysql, "mysql", "demo"),
+        (Dialect::Mssql, "sqlserver", "dbo"),
+    ]
+}
