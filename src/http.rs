@@ -5,6 +5,7 @@ mod body;
 mod error;
 mod handlers;
 mod listen;
+mod metrics;
 pub(crate) mod wire;
 
 use std::any::Any;
@@ -42,6 +43,7 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(handlers::health))
+        .route("/metrics", get(handlers::metrics))
         .route("/api/v1/databases", get(handlers::databases))
         .route("/api/v1/chat/message", post(handlers::message))
         .route("/api/v1/query", post(handlers::query))

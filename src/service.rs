@@ -17,7 +17,7 @@ use crate::policy::{Database, Unsupported};
 use crate::predicate::PredicateSet;
 use crate::question::{self, Readable, Understanding};
 pub use claims::InvalidClaims;
-pub use databases::{Databases, Service, Standing};
+pub use databases::{Databases, Readings, Service, Standing};
 pub use gate::{census, look};
 pub use served::{NotServed, Served};
 

@@ -16,7 +16,7 @@ use super::wire::{
     Asking, DatabaseEntry, DatabasesReply, GuardReply, MessageReply, MessageRequest, Query,
     QueryReply, QueryRequest, Table,
 };
-use super::{App, RequestId, access, body};
+use super::{App, RequestId, access, body, metrics};
 use crate::audit::Record;
 use crate::identity::Principal;
 use crate::service::{self, Answer, Failure, NotServed, Served, Standing};
@@ -80,14 +80,23 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request) -> Repl
 }
 
 pub(super) async fn databases(State(app): State<Arc<App>>, request: Request) -> Reply {
-    let (parts, _) = request.into_parts();
-    if let Err(error) = access::authenticate(&app, &parts.headers).await {
-        Record::begin(request_id(&parts)).close(error.outcome());
-        return Err(error);
-    }
+    keyed(&app, request).await?;
     let databases = app.service.databases();
     let entries = databases.list().map(entry);
     reply(&DatabasesReply { databases: entries.collect() })
+}
+
+pub(super) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Reply {
+    keyed(&app, request).await?;
+    let text = metrics::text(&app.service).map_err(|_| ApiError::INTERNAL)?;
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text.into_bytes()))
+}
+
+/// That the caller has a key. Whoever has none is in the audit log.
+async fn keyed(app: &App, request: Request) -> Result<(), ApiError> {
+    let (parts, _) = request.into_parts();
+    let key = access::authenticate(app, &parts.headers).await;
+    key.map(drop).inspect_err(|error| Record::begin(request_id(&parts)).close(error.outcome()))
 }
 
 fn entry(standing: Standing<'_>) -> DatabaseEntry<'_> {

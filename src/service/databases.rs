@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -99,6 +100,26 @@ pub struct Service {
     current: RwLock<Arc<Databases>>,
     /// What the folder was made of when it was last read.
     reading: Mutex<Option<Fingerprint>>,
+    readings: Readings,
+}
+
+/// How often the policy folder was read.
+#[derive(Debug, Default)]
+pub struct Readings {
+    whole: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Readings {
+    /// How often all of it could be read, whether every folder in it loaded or not.
+    pub fn whole(&self) -> u64 {
+        self.whole.load(Ordering::Relaxed)
+    }
+
+    /// How often it could not, and nothing changed.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
 }
 
 impl Service {
@@ -109,6 +130,7 @@ impl Service {
             policies: Some(policies.to_owned()),
             current: RwLock::default(),
             reading: Mutex::default(),
+            readings: Readings::default(),
         };
         service.reload().await?;
         Ok(service)
@@ -123,6 +145,7 @@ impl Service {
             policies: None,
             current: RwLock::new(Arc::new(Databases { entries })),
             reading: Mutex::default(),
+            readings: Readings::default(),
         }
     }
 
@@ -138,6 +161,13 @@ impl Service {
     /// As [`Self::reload`], waiting so long for checks.
     pub(super) async fn reload_within(&self, patience: Duration) -> io::Result<()> {
         let Some(policies) = &self.policies else { return Ok(()) };
+        let result = self.replace(policies, patience).await;
+        let count = if result.is_ok() { &self.readings.whole } else { &self.readings.failed };
+        count.fetch_add(1, Ordering::Relaxed);
+        result
+    }
+
+    async fn replace(&self, policies: &Path, patience: Duration) -> io::Result<()> {
         // One at a time, so that an older reading never replaces a newer one.
         let mut reading = self.reading.lock().await;
         let before = self.databases();
@@ -171,6 +201,11 @@ impl Service {
     /// What the folder was made of when it was last read.
     pub(super) async fn last_read(&self) -> Option<Fingerprint> {
         *self.reading.lock().await
+    }
+
+    /// How often the policy folder was read.
+    pub fn readings(&self) -> &Readings {
+        &self.readings
     }
 
     /// Every database as of now.

@@ -28,6 +28,9 @@ pub enum NotServed {
 }
 
 impl NotServed {
+    /// Every word that [`Self::problem`] has.
+    pub const PROBLEMS: [&'static str; 3] = ["invalid_policies", "unreachable", "check_failed"];
+
     /// What is amiss, for a list of databases.
     pub fn problem(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 pub(crate) mod case;
 mod claims;
 mod hostile;
+mod metrics;
 mod mongodb;
 mod outage;
 

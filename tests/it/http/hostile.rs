@@ -137,6 +137,7 @@ async fn addresses_and_methods() {
         (Method::OPTIONS, QUERY, "POST"),
         (Method::POST, "/healthz", "GET,HEAD"),
         (Method::POST, "/api/v1/databases", "GET,HEAD"),
+        (Method::POST, "/metrics", "GET,HEAD"),
     ] {
         let request = Request::builder().method(&method).uri(path).header("X-API-Key", &case.key);
         let reply = case.send(request, "").await;
