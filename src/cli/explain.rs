@@ -1,6 +1,7 @@
 //! `dialektai explain`: which policies decide, and what they let through.
 
 mod print;
+mod relation;
 mod row;
 
 use std::collections::BTreeSet;
@@ -17,9 +18,9 @@ use crate::guard::mongo::guard_mongo;
 use crate::guard::sql::{Dialect, guard_sql};
 use crate::guard::{GuardedQuery, Language, Refusal};
 use crate::http::wire::{self, Bind};
-use crate::identity::ScopeId;
-use crate::policy::{Applied, Database, Residual};
-use crate::predicate::{PredicateSet, RowFilter};
+use crate::identity::{Claims, ScopeId};
+use crate::policy::Database;
+use crate::predicate::PredicateSet;
 use crate::service::{self, Failure};
 
 #[derive(Args)]
@@ -42,8 +43,9 @@ struct Document<'a> {
     policy_version: &'a str,
     tenant: Option<String>,
     scope: Option<&'a str>,
+    claims: &'a Claims,
     query: Option<QueryEntry>,
-    relations: Vec<RelationEntry>,
+    relations: Vec<relation::RelationEntry>,
     row: Option<row::RowEntry>,
 }
 
@@ -53,38 +55,6 @@ struct QueryEntry {
     readable: String,
     text: String,
     binds: Vec<Bind>,
-}
-
-#[derive(Serialize)]
-struct RelationEntry {
-    relation: String,
-    /// `all`, `none` or `some`.
-    rows: &'static str,
-    /// As the database's own engine writes it; where `rows` is `some`.
-    filter: Option<String>,
-    hidden_columns: Vec<String>,
-    masked_columns: Vec<String>,
-    policies: Vec<PolicyEntry>,
-    emitted: Vec<Emitted>,
-}
-
-#[derive(Serialize)]
-struct PolicyEntry {
-    id: String,
-    effect: &'static str,
-    /// File, line and column.
-    place: Option<String>,
-    /// `every row`, `no row`, `fails` or `condition`.
-    residual: &'static str,
-    condition: Option<String>,
-}
-
-/// All rows that the caller may read, in one dialect.
-#[derive(Serialize)]
-struct Emitted {
-    dialect: &'static str,
-    text: Option<String>,
-    refused: Option<String>,
 }
 
 pub(super) async fn run(policies: &Path, args: ExplainArgs) -> Result<(), Failed> {
@@ -116,14 +86,16 @@ pub(super) async fn run(policies: &Path, args: ExplainArgs) -> Result<(), Failed
     };
     let mut entries = Vec::new();
     for relation in relations {
-        let applied = database.applied(&principal, relation).map_err(Failure::from)?;
-        entries.push(entry(&database, &filters, relation, applied.unwrap_or_default()));
+        let asked =
+            relation::Asked { database: &database, principal: &principal, filters: &filters };
+        entries.push(asked.entry(relation).map_err(Failure::from)?);
     }
     let document = Document {
         database: database.id.as_str(),
         policy_version: database.version(),
         tenant: principal.tenant.as_ref().map(ToString::to_string),
         scope: principal.scope.as_ref().map(ScopeId::as_str),
+        claims: &principal.claims,
         query,
         relations: entries,
         row: asked,
@@ -176,72 +148,6 @@ impl From<&GuardedQuery> for QueryEntry {
     }
 }
 
-fn entry(
-    database: &Database,
-    filters: &PredicateSet,
-    relation: &Relation,
-    applied: Vec<Applied>,
-) -> RelationEntry {
-    let filter = filters.filter_for(&relation.name);
-    let names = |columns: &mut dyn Iterator<Item = String>| columns.collect::<Vec<String>>();
-    let hidden = filters.hidden_of(&relation.name).into_iter().flatten();
-    let masked = filters.masks_of(&relation.name).into_iter().flatten();
-    let own = service::language(database.settings.engine);
-    RelationEntry {
-        relation: relation.name.to_string(),
-        rows: match filter {
-            RowFilter::AllRows => "all",
-            RowFilter::NoRows => "none",
-            RowFilter::Where(_) => "some",
-        },
-        filter: match filter {
-            RowFilter::AllRows | RowFilter::NoRows => None,
-            RowFilter::Where(_) => written(database, filters, relation, own),
-        },
-        hidden_columns: names(&mut hidden.map(ToString::to_string)),
-        masked_columns: names(&mut masked.map(|(column, _)| column.to_string())),
-        policies: applied.into_iter().map(PolicyEntry::from).collect(),
-        emitted: match filter {
-            RowFilter::NoRows => Vec::new(),
-            RowFilter::AllRows | RowFilter::Where(_) => emitted(database, filters, relation, own),
-        },
-    }
-}
-
-impl From<Applied> for PolicyEntry {
-    fn from(applied: Applied) -> Self {
-        let Applied { policy, effect, place, residual } = applied;
-        let (residual, condition) = match residual {
-            Residual::Every => ("every row", None),
-            Residual::None => ("no row", None),
-            Residual::Fails => ("fails", None),
-            Residual::Where(condition) => ("condition", Some(condition)),
-        };
-        let place = place.map(|place| place.to_string());
-        Self { id: policy, effect, place, residual, condition }
-    }
-}
-
-/// Every row of the relation, guarded.
-fn all_rows(
-    database: &Database,
-    filters: &PredicateSet,
-    relation: &Relation,
-    language: Language,
-) -> Result<GuardedQuery, Refusal> {
-    let catalog = &database.catalog;
-    match language {
-        Language::Sql(dialect) => {
-            let text = format!("SELECT * FROM {}", from(catalog, relation, dialect));
-            guard_sql(&text, dialect, catalog, filters).map(GuardedQuery::from)
-        }
-        Language::Mongo => {
-            let text = serde_json::json!({"find": relation.name.name, "filter": {}}).to_string();
-            guard_mongo(&text, catalog, filters).map(GuardedQuery::from)
-        }
-    }
-}
-
 /// The relation as a query names it.
 fn from(catalog: &Catalog, relation: &Relation, dialect: Dialect) -> String {
     let name = dialect.quoted(&relation.name.name);
@@ -251,47 +157,26 @@ fn from(catalog: &Catalog, relation: &Relation, dialect: Dialect) -> String {
     format!("{}.{name}", dialect.quoted(&relation.name.schema))
 }
 
-/// The filter with its values written out.
-fn written(
+/// A query in the language of the database.
+fn guarded(
     database: &Database,
     filters: &PredicateSet,
-    relation: &Relation,
-    language: Language,
-) -> Option<String> {
-    match all_rows(database, filters, relation, language).ok()? {
-        GuardedQuery::Sql(select) => {
-            let read = select.query().explain(&database.catalog, filters).ok()?;
-            read.into_iter().next()?.filter
-        }
-        GuardedQuery::Mongo(command) => {
-            let read = command.query().explain(&database.catalog, filters).ok()?;
-            read.into_iter().next()?.filter
-        }
-    }
+    text: &str,
+) -> Result<GuardedQuery, Refusal> {
+    guarded_as(service::language(database.settings.engine), database, filters, text)
 }
 
-/// The database's own dialect first; those of SQL for any database of SQL.
-fn emitted(
+fn guarded_as(
+    language: Language,
     database: &Database,
     filters: &PredicateSet,
-    relation: &Relation,
-    own: Language,
-) -> Vec<Emitted> {
-    let mut languages = vec![own];
-    if let Language::Sql(own) = own {
-        let others = Dialect::ALL.into_iter().filter(|dialect| *dialect != own);
-        languages.extend(others.map(Language::Sql));
-    }
-    let emit = |language: Language| {
-        let dialect = language.dialect();
-        match all_rows(database, filters, relation, language) {
-            Ok(query) => {
-                Emitted { dialect, text: Some(query.readable().to_owned()), refused: None }
-            }
-            Err(refusal) => {
-                Emitted { dialect, text: None, refused: Some(refusal.message.into_owned()) }
-            }
+    text: &str,
+) -> Result<GuardedQuery, Refusal> {
+    let catalog = &database.catalog;
+    match language {
+        Language::Sql(dialect) => {
+            guard_sql(text, dialect, catalog, filters).map(GuardedQuery::from)
         }
-    };
-    languages.into_iter().map(emit).collect()
+        Language::Mongo => guard_mongo(text, catalog, filters).map(GuardedQuery::from),
+    }
 }

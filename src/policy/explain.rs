@@ -6,7 +6,7 @@ use cedar_policy::{Effect, Policy, PolicyId};
 use super::evaluate::{self, Partial};
 use super::place::Place;
 use super::{Database, Unsupported, on_a_big_stack};
-use crate::catalog::Relation;
+use crate::catalog::{ColumnName, Relation};
 use crate::identity::Principal;
 
 /// One policy that can apply to a relation, for one caller.
@@ -36,16 +36,17 @@ pub enum Residual {
 }
 
 impl Database {
-    /// The policies that can apply to a relation in the order of the files, for a query that touches no column. `None` for a
-    /// caller that the settings refuse.
+    /// The policies that can apply to a relation in the order of the files, for a query that touches one column or none.
+    /// `None` for a caller that the settings refuse.
     pub fn applied(
         &self,
         principal: &Principal,
         relation: &Relation,
+        touched: Option<&ColumnName>,
     ) -> Result<Option<Vec<Applied>>, Unsupported> {
         let Some(caller) = evaluate::caller(&self.settings, principal) else { return Ok(None) };
         on_a_big_stack(|| {
-            let partial = Partial::new(&self.schema, relation, &caller, None)?;
+            let partial = Partial::new(&self.schema, relation, &caller, touched)?;
             let mut found = Vec::new();
             let own = self.rules.by_entity_type.get(&relation.entity_type);
             for policies in std::iter::once(&self.rules.shared).chain(own) {

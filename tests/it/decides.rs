@@ -1,5 +1,8 @@
 //! `dialektai explain`: which policies decide about a relation, a query and a row.
 
+mod columns;
+mod mongodb;
+
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -61,13 +64,17 @@ fn document(folder: &TempDir, arguments: &[&str]) -> Json {
     serde_json::from_str(&output).unwrap()
 }
 
-#[tokio::test]
-async fn relations_and_queries_are_explained() {
-    let folder = folder().await;
+fn snapshot(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/cli"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[tokio::test]
+async fn relations_and_queries_are_explained() {
+    let folder = folder().await;
     let texts = [
         vec!["tasks"],
         vec!["--scope", "ann", "main.tasks"],
@@ -79,7 +86,7 @@ async fn relations_and_queries_are_explained() {
         assert_eq!((exit, errors.as_str()), (0, ""), "{output}");
         format!("$ explain {}\n{output}", arguments.join(" "))
     });
-    settings.bind(|| insta::assert_snapshot!("explain", texts.join("\n")));
+    snapshot("explain", &texts.join("\n"));
 
     let tasks = document(&folder, &["tasks"]);
     let relation = &tasks["relations"][0];

@@ -3,27 +3,28 @@
 //! The row is read as the operator whose database it is: by the guard, under filters that let every row through. Only this
 //! command does so; nothing of it is printed but its key and the decision.
 
-use std::collections::{BTreeSet, VecDeque};
+mod cell;
+mod document;
+mod key;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::Value as Json;
 
-use super::from;
-use crate::catalog::{CedarType, Column, ColumnName, Relation};
+use crate::catalog::{ColumnName, Relation};
 use crate::check;
 use crate::cli::output::Failed;
 use crate::engine::{Cell, Engine};
-use crate::guard::sql::{Dialect, guard_sql};
-use crate::guard::{Language, RefusalCode};
+use crate::guard::RefusalCode;
 use crate::identity::Principal;
-use crate::policy::Database;
-use crate::predicate::{Parent, PredicateSet, Row, RowFilter, Value};
+use crate::policy::{Database, Verdict};
+use crate::predicate::{Mask, PredicateSet, Row, RowFilter};
 use crate::service::{self, Failure, NotServed};
-use crate::suite::instant;
-
-/// Foreign keys are followed so far: rows may name each other in a circle.
-const MAX_HOPS: usize = 8;
+use read::Reader;
 
 /// Who looks, and where.
 #[derive(Clone, Copy)]
@@ -34,20 +35,22 @@ pub(super) struct Look<'a> {
 }
 
 /// What was decided.
-#[derive(Serialize)]
+#[derive(Debug, Default, PartialEq, Serialize)]
 pub(super) struct RowEntry {
     pub(super) key: String,
     /// Whether there is such a row.
     pub(super) found: bool,
+    /// To a query that touches no column.
     pub(super) visible: bool,
     /// The policies that decided.
     pub(super) deciding: Vec<String>,
     /// The policies that failed on it.
     pub(super) failed: Vec<String>,
+    /// The columns that a visible row does not have: a query that touches one does not read it.
+    pub(super) hidden_columns: Vec<String>,
+    /// The columns of a visible row that show a mask, and which.
+    pub(super) masked_columns: BTreeMap<String, &'static str>,
 }
-
-/// A column and what it must equal, as text of a query.
-type Condition<'a> = (&'a ColumnName, String);
 
 impl Look<'_> {
     /// Looks a row up by its primary key.
@@ -59,264 +62,140 @@ impl Look<'_> {
         relation: &Relation,
         key: &str,
     ) -> Result<RowEntry, Failed> {
-        let dialect = match service::language(self.database.settings.engine) {
-            Language::Sql(dialect) => dialect,
-            Language::Mongo => {
-                let message = "a document is not looked up yet: write it into a test, which `dialektai test` decides";
-                return Err(Failed::new("row_unsupported", message));
-            }
-        };
-        let conditions = conditions(relation, key, dialect)?;
+        let conditions = key::conditions(relation, key)?;
+        let reader = Reader::new(self.database);
+        // What cannot be written is refused before anything is opened.
+        let asked = key::asked(self.database, reader.language, relation, &conditions)?;
         let (engine, findings) = service::look(self.database, folder).await?;
         if check::has_errors(&findings) {
             return Err(NotServed::CheckFailed.into());
         }
-        let reader = Reader { database: self.database, engine: &engine, dialect };
-        let found = reader.row(relation, &conditions).await?;
-        let seen = self.seen(&engine, dialect, relation, &conditions).await?;
+        let found = reader.row(&engine, relation, &conditions).await?;
+        let by_key = self.filter(relation, &relation.primary_key);
+        let seen = self.seen(&engine, relation, &asked, &by_key).await?;
         let Some((own, row)) = found else {
             if seen {
-                return Err(disagree("there is no such row", "hidden", "visible"));
+                return Err(disagree("there is no such row", "hidden", Some("visible")));
             }
-            let (key, none) = (key.to_owned(), Vec::new);
-            return Ok(RowEntry {
-                key,
-                found: false,
-                visible: false,
-                deciding: none(),
-                failed: none(),
-            });
+            return Ok(RowEntry { key: key.to_owned(), ..RowEntry::default() });
         };
-        let row = reader.with_parents(relation, row).await?;
-        let verdict = self.database.verdict(self.principal, &relation.name, &own, &row, &[]);
-        let verdict = verdict.ok_or_else(|| {
-            Failed::new(
-                "row_unreadable",
-                "the row is not as `catalog.toml` says: Cedar cannot be asked",
-            )
-        })?;
-        let kept = self.filters.filter_for(&relation.name).keeps(&row);
-        if [kept, seen] != [verdict.allowed; 2] {
-            return Err(disagree(word(verdict.allowed), word(kept), word(seen)));
-        }
-        let (deciding, failed) = (verdict.deciding, verdict.failed);
-        Ok(RowEntry { key: own, found: true, visible: seen, deciding, failed })
+        let row = reader.with_parents(&engine, relation, row).await?;
+        // The query that asks for the key touches it, and a rule may hide that.
+        let verdict = self.verdict(relation, &own, &row, &relation.primary_key)?;
+        agreed(verdict.allowed, by_key.keeps(&row), Some(seen))?;
+        self.entry(relation, own, &row)
     }
 
-    /// Whether the database shows the row to the caller.
+    /// What to tell of a row, once the database has been asked.
+    fn entry(self, relation: &Relation, key: String, row: &Row) -> Result<RowEntry, Failed> {
+        let Verdict { allowed, deciding, failed } = self.verdict(relation, &key, row, &[])?;
+        let visible = agreed(allowed, self.filter(relation, &[]).keeps(row), None)?;
+        let mut entry =
+            RowEntry { key, found: true, visible, deciding, failed, ..RowEntry::default() };
+        if !visible {
+            return Ok(entry);
+        }
+        for column in relation.columns.iter().map(|column| &column.name) {
+            let touched = std::slice::from_ref(column);
+            let verdict = self.verdict(relation, &entry.key, row, touched)?;
+            if !agreed(verdict.allowed, self.filter(relation, touched).keeps(row), None)? {
+                entry.hidden_columns.push(column.to_string());
+            } else if let Some(mask) = self.mask(relation, column, row) {
+                entry.masked_columns.insert(column.to_string(), mask.name());
+            }
+        }
+        Ok(entry)
+    }
+
+    /// The rows that a query reads which touches these columns; none, where one of them does not exist.
+    fn filter(self, relation: &Relation, touched: &[ColumnName]) -> RowFilter {
+        let hidden = self.filters.hidden_of(&relation.name);
+        if touched.iter().any(|column| hidden.is_some_and(|hidden| hidden.contains(column))) {
+            return RowFilter::NoRows;
+        }
+        self.filters.filter_touching(&relation.name, touched).into_owned()
+    }
+
+    /// Cedar's own.
+    fn verdict(
+        self,
+        relation: &Relation,
+        key: &str,
+        row: &Row,
+        touched: &[ColumnName],
+    ) -> Result<Verdict, Failed> {
+        let verdict = self.database.verdict(self.principal, &relation.name, key, row, touched);
+        verdict.ok_or_else(|| {
+            let message = "the row is not as `catalog.toml` says: Cedar cannot be asked";
+            Failed::new("row_unreadable", message)
+        })
+    }
+
+    /// What a column of a visible row shows in place of its value.
+    fn mask(self, relation: &Relation, column: &ColumnName, row: &Row) -> Option<Mask> {
+        let masked = self.filters.mask_of(&relation.name, column)?;
+        if masked.clear.keeps(row) {
+            return None;
+        }
+        let mut stricter = masked.stricter.iter();
+        let first = stricter.find(|(rows, _)| rows.evaluate(row) == Some(true));
+        Some(first.map_or(masked.otherwise, |(_, mask)| *mask))
+    }
+
+    /// Whether the database shows the row to the caller who asks for its key; `by_key` are the rows that such a query reads.
     async fn seen(
         self,
         engine: &Engine,
-        dialect: Dialect,
         relation: &Relation,
-        conditions: &[Condition<'_>],
+        asked: &str,
+        by_key: &RowFilter,
     ) -> Result<bool, Failed> {
         let catalog = &self.database.catalog;
-        let text = query(self.database, relation, dialect, &[], conditions);
-        match guard_sql(&text, dialect, catalog, self.filters) {
-            Ok(query) => Ok(!engine.run(&query, catalog).await?.rows.is_empty()),
-            Err(refusal) if refusal.code == RefusalCode::UnknownRelation => Ok(false),
-            Err(refusal) => Err(Failure::from(refusal).into()),
-        }
+        let masks = self.filters.masks_of(&relation.name);
+        let masked = |column: &ColumnName| masks.is_some_and(|masks| masks.contains_key(column));
+        // A condition on a masked key would compare the mask: the rows are the same without.
+        let unmasked: Option<PredicateSet> = relation
+            .primary_key
+            .iter()
+            .any(masked)
+            .then(|| [(relation.name.clone(), by_key.clone())].into_iter().collect());
+        let filters = unmasked.as_ref().unwrap_or(self.filters);
+        let query = match super::guarded(self.database, filters, asked) {
+            Ok(query) => query,
+            Err(refusal) if refusal.code == RefusalCode::UnknownRelation => return Ok(false),
+            // A key that is hidden on every row.
+            Err(refusal)
+                if refusal.code == RefusalCode::UnknownColumn && *by_key == RowFilter::NoRows =>
+            {
+                return Ok(false);
+            }
+            Err(refusal) => return Err(Failure::from(refusal).into()),
+        };
+        let rows = engine.answer(&query, catalog).await?.rows;
+        // A count of MongoDB's is a row whatever it counts.
+        Ok(rows.iter().any(|row| *row != [Cell::Integer(0)]))
     }
+}
+
+/// What all say of a row; the database where it was asked.
+fn agreed(cedar: bool, filter: bool, database: Option<bool>) -> Result<bool, Failed> {
+    if filter == cedar && database.is_none_or(|database| database == cedar) {
+        return Ok(cedar);
+    }
+    Err(disagree(word(cedar), word(filter), database.map(word)))
 }
 
 fn word(visible: bool) -> &'static str {
     if visible { "visible" } else { "hidden" }
 }
 
-fn disagree(cedar: &str, filter: &str, database: &str) -> Failed {
+fn disagree(cedar: &str, filter: &str, database: Option<&str>) -> Failed {
+    let database = database
+        .map(|database| format!(", the database with the filter says {database}"))
+        .unwrap_or_default();
     let message = format!(
-        "POLICIES AND FILTER DISAGREE about this row: Cedar says {cedar}, the filter says {filter}, the database with \
-         the filter says {database}; unless the row has just changed, stop serving the database and report this"
+        "POLICIES AND FILTER DISAGREE about this row: Cedar says {cedar}, the filter says {filter}{database}; unless the \
+         row has just changed, stop serving the database and report this"
     );
     Failed::new("filter_disagrees", message)
-}
-
-/// Reads rows as the operator.
-struct Reader<'a> {
-    database: &'a Database,
-    engine: &'a Engine,
-    dialect: Dialect,
-}
-
-impl Reader<'_> {
-    /// The only row that meets the conditions, with its primary key as text.
-    async fn row(
-        &self,
-        relation: &Relation,
-        conditions: &[Condition<'_>],
-    ) -> Result<Option<(String, Row)>, Failed> {
-        let catalog = &self.database.catalog;
-        let every: PredicateSet = catalog
-            .relations
-            .iter()
-            .map(|relation| (relation.name.clone(), RowFilter::AllRows))
-            .collect();
-        let attributes: Vec<&Column> =
-            relation.columns.iter().filter(|column| column.cedar().is_some()).collect();
-        let text = query(self.database, relation, self.dialect, &attributes, conditions);
-        let query = guard_sql(&text, self.dialect, catalog, &every).map_err(Failure::from)?;
-        let rows = self.engine.run(&query, catalog).await?.rows;
-        let cells = match rows.as_slice() {
-            [] => return Ok(None),
-            [cells] => cells,
-            _ => return Err(Failed::new("row_ambiguous", "several rows have this key")),
-        };
-        let mut row = Row::new();
-        for (column, cell) in attributes.iter().zip(cells) {
-            let Some(cedar) = column.cedar().filter(|_| *cell != Cell::Null) else { continue };
-            let value = value(cedar, cell).ok_or_else(|| {
-                let message = format!(
-                    "the row has something else in `{}` than `catalog.toml` says",
-                    column.name
-                );
-                Failed::new("row_unreadable", message)
-            })?;
-            row.insert(column.name.clone(), value);
-        }
-        let parts = relation.primary_key.iter().map(|column| row.get(column).map(plain));
-        let key = parts.collect::<Option<Vec<String>>>().unwrap_or_default().join(",");
-        Ok(Some((key, row)))
-    }
-
-    /// The row with those that its foreign keys name, and so on, as far as policies may follow them.
-    async fn with_parents(&self, relation: &Relation, row: Row) -> Result<Row, Failed> {
-        let mut chain: Vec<Known<'_>> =
-            vec![Known { relation, row, key: String::new(), child: None }];
-        let mut waiting = VecDeque::from([(0, 0)]);
-        while let Some((at, depth)) = waiting.pop_front() {
-            let Some(Known { relation, row, .. }) = chain.get(at) else { continue };
-            let links: Vec<_> = self
-                .database
-                .hops_from(relation)
-                .filter_map(|(hop, parent)| {
-                    Some((hop.clone(), parent, row.get(&hop.column)?.clone()))
-                })
-                .collect();
-            for (hop, parent, value) in links.into_iter().filter(|_| depth < MAX_HOPS) {
-                let condition = (&hop.key, literal(&value, self.dialect)?);
-                if let Some((key, row)) = self.row(parent, &[condition]).await? {
-                    waiting.push_back((chain.len(), depth + 1));
-                    chain.push(Known { relation: parent, row, key, child: Some((at, hop.name)) });
-                }
-            }
-        }
-        // Parents come after their children: from the end on, each is whole before it is put into its child.
-        while let Some(Known { row, key, child, .. }) = chain.pop() {
-            let Some((at, name)) = child else { return Ok(row) };
-            if let Some(child) = chain.get_mut(at) {
-                child.row.insert_parent(name, Parent { key, row });
-            }
-        }
-        Err(Failed::new("internal_error", "a row without a beginning"))
-    }
-}
-
-/// A row that was read, and whose parent it is.
-struct Known<'a> {
-    relation: &'a Relation,
-    row: Row,
-    key: String,
-    child: Option<(usize, String)>,
-}
-
-fn query(
-    database: &Database,
-    relation: &Relation,
-    dialect: Dialect,
-    columns: &[&Column],
-    conditions: &[Condition<'_>],
-) -> String {
-    let columns = columns.iter().map(|column| dialect.quoted(column.name.as_str()));
-    let columns: Vec<String> = columns.collect();
-    let columns = if columns.is_empty() { "1".to_owned() } else { columns.join(", ") };
-    let conditions = conditions
-        .iter()
-        .map(|(column, literal)| format!("{} = {literal}", dialect.quoted(column.as_str())));
-    let conditions: Vec<String> = conditions.collect();
-    let name = from(&database.catalog, relation, dialect);
-    format!("SELECT {columns} FROM {name} WHERE {}", conditions.join(" AND "))
-}
-
-/// What the parts of the primary key must equal.
-fn conditions<'r>(
-    relation: &'r Relation,
-    key: &str,
-    dialect: Dialect,
-) -> Result<Vec<Condition<'r>>, Failed> {
-    let refuse = |message: String| Failed::new("row_key", message);
-    let columns = &relation.primary_key;
-    let parts = match serde_json::from_str::<Vec<Json>>(key) {
-        Ok(parts) => parts
-            .iter()
-            .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
-            .collect(),
-        Err(_) if columns.len() == 1 => vec![key.to_owned()],
-        Err(_) => key.split(',').map(str::to_owned).collect::<Vec<String>>(),
-    };
-    if columns.is_empty() || parts.len() != columns.len() {
-        let names: BTreeSet<&str> = columns.iter().map(ColumnName::as_str).collect();
-        let names: Vec<&str> = names.into_iter().collect();
-        return Err(refuse(format!(
-            "the primary key of `{}` is ({})",
-            relation.name,
-            names.join(", ")
-        )));
-    }
-    let conditions = columns.iter().zip(parts).map(|(name, part)| {
-        let cedar = relation.column(name).and_then(Column::cedar);
-        let value = match cedar {
-            Some(CedarType::Long) => part
-                .parse()
-                .map(Value::Long)
-                .map_err(|_| refuse(format!("`{name}` is an integer")))?,
-            Some(CedarType::String) => Value::String(part),
-            Some(CedarType::Bool | CedarType::Datetime) | None => {
-                return Err(refuse(format!("rows are not looked up by a column like `{name}`")));
-            }
-        };
-        Ok((name, literal(&value, dialect)?))
-    });
-    conditions.collect()
-}
-
-/// The value as text of a query, which the guard reads like any other.
-fn literal(value: &Value, dialect: Dialect) -> Result<String, Failed> {
-    match value {
-        Value::Long(number) => Ok(number.to_string()),
-        // MariaDB's reading of a backslash depends on a mode.
-        Value::String(text) if dialect == Dialect::Mysql && text.contains('\\') => {
-            Err(Failed::new("row_key", "keys with a backslash are not looked up on MySQL"))
-        }
-        Value::String(text) => Ok(format!("'{}'", text.replace('\'', "''"))),
-        Value::Bool(_) | Value::Datetime(_) => {
-            Err(Failed::new("row_key", "rows are looked up by integers and strings"))
-        }
-    }
-}
-
-/// A cell as policies see it.
-fn value(cedar: CedarType, cell: &Cell) -> Option<Value> {
-    match (cedar, cell) {
-        (CedarType::Long, Cell::Integer(number)) => Some(Value::Long(*number)),
-        (CedarType::Long, Cell::Unsigned(number)) => i64::try_from(*number).ok().map(Value::Long),
-        (CedarType::Bool, Cell::Bool(truth)) => Some(Value::Bool(*truth)),
-        // Engines without truth values have integers for them.
-        (CedarType::Bool, Cell::Integer(number @ (0 | 1))) => Some(Value::Bool(*number == 1)),
-        (CedarType::String, Cell::Text(text)) => Some(Value::String(text.clone())),
-        (CedarType::Datetime, Cell::Text(text)) => {
-            instant(&text.replacen(' ', "T", 1).parse().ok()?).map(Value::Datetime)
-        }
-        (CedarType::Long | CedarType::Bool | CedarType::String | CedarType::Datetime, _) => None,
-    }
-}
-
-/// A part of a key, as tests write it.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Long(number) | Value::Datetime(number) => number.to_string(),
-        Value::String(text) => text.clone(),
-        Value::Bool(truth) => truth.to_string(),
-    }
 }
