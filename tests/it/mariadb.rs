@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "an oracle runs what the service never would")]
 
 mod emission;
+mod grouping;
 
 use dialektai::guard::RefusalCode;
 use dialektai::guard::sql::{Dialect, MYSQL_SQL_MODE, SelectSql, guard_sql};

@@ -1,5 +1,6 @@
 //! Why a fence is placed: what may fail, over which relations, and how that reads.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::Dialect;
@@ -13,7 +14,8 @@ use crate::predicate::{PredicateSet, RowFilter};
 /// The most hazards that are kept to be shown. All of them count.
 const MAX_LISTED: usize = 16;
 
-/// An expression that may fail on a row, standing where an engine may evaluate it before the filters.
+/// An expression that may fail on a row, standing where an engine may evaluate it before the filters; or one that an
+/// engine would not look at if it merged the table into the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hazard {
     /// The expression, as the guard's printer writes it, nested queries left out; absent where no one expression is
@@ -29,12 +31,32 @@ pub struct Hazard {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Hazards {
     first: Option<&'static str>,
+    /// Whether anything may fail before the filters.
+    early: bool,
+    /// The occurrences that are not to be merged into the query around them.
+    mixed: BTreeSet<usize>,
     listed: Vec<Hazard>,
 }
 
 impl Hazards {
     /// Notes that something may fail. `hazards` are the expressions, where they are known.
     pub(super) fn add(&mut self, rule: &'static str, hazards: Vec<Hazard>) {
+        self.early = true;
+        self.list(rule, hazards);
+    }
+
+    /// Notes that an occurrence of a relation must not be merged into the query around it, and why.
+    pub(super) fn keep_apart(&mut self, occurrence: usize, hazard: Hazard) {
+        self.mixed.insert(occurrence);
+        self.list(hazard.rule, vec![hazard]);
+    }
+
+    /// Whether an occurrence must not be merged into the query around it, whether or not it is filtered.
+    pub(super) fn keeps_apart(&self, occurrence: usize) -> bool {
+        self.mixed.contains(&occurrence)
+    }
+
+    fn list(&mut self, rule: &'static str, hazards: Vec<Hazard>) {
         self.first = self.first.or(Some(rule));
         let unknown = || Hazard { expression: None, rule, over: Vec::new() };
         let hazards = if hazards.is_empty() { vec![unknown()] } else { hazards };
@@ -55,7 +77,7 @@ impl Hazards {
     // query around them, conditions move down into all of these, and values move between the tables of a FROM clause
     // (constant tables and equal columns on MariaDB), so whatever stands anywhere may be evaluated on a row of any.
     pub(super) fn any(&self) -> bool {
-        self.first.is_some()
+        self.early
     }
 }
 

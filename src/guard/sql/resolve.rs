@@ -6,11 +6,12 @@
 mod expr;
 mod from;
 mod group;
+mod mixed;
 
 use super::Dialect;
 use super::fence::{Hazard, Hazards};
 use super::print;
-use super::scope::{self, Binding, CteBinding, Found, Scope, ScopeColumn};
+use super::scope::{self, Binding, CteBinding, Scope, ScopeColumn};
 use super::totality::{Analysis, derived_name};
 use super::tree::{
     Body, Cte, Distinct, Expr, GroupItem, Name, OrderItem, Query, Select, SelectItem, With,
@@ -58,6 +59,7 @@ pub(super) fn resolve(
         uses: Vec::new(),
         used: Used::default(),
         aggregating: Vec::new(),
+        folding: Vec::new(),
     };
     resolver.query(query)?;
     Ok(Findings { hazards: resolver.hazards, used: resolver.used })
@@ -87,6 +89,8 @@ struct Resolver<'a> {
     used: Used,
     /// The places of the scopes whose aggregates surround what is at hand.
     aggregating: Vec<usize>,
+    /// The places of the scopes that have an aggregate.
+    folding: Vec<usize>,
 }
 
 type Resolved<T> = Result<T, Refusal>;
@@ -375,29 +379,16 @@ impl Resolver<'_> {
         for item in order_by {
             self.order_item(item, &columns)?;
         }
-        uses.extend(self.take_uses());
-        *determined = self.determined(&uses, items, group_by)?;
+        if self.dialect == Dialect::Postgresql {
+            uses.extend(self.take_uses());
+            *determined = self.determined(&uses, items, group_by)?;
+        } else {
+            uses.extend(self.take_uses().into_iter().filter(|noted| noted.nested));
+            self.mixed(&uses, items, group_by);
+        }
         self.scopes.pop();
         self.renamed = renamed;
         Ok(columns)
-    }
-
-    /// The names of result columns that are not the column that their name is in the FROM clause. MySQL lets GROUP BY,
-    /// HAVING and ORDER BY name both, and which one is meant depends on the clause.
-    fn renamed(&self, items: &[SelectItem]) -> Vec<Name> {
-        let (Some(scope), Dialect::Mysql) = (self.scopes.last(), self.dialect) else {
-            return Vec::new();
-        };
-        let other = |item: &SelectItem| {
-            let SelectItem::Expr { expr, alias } = item else { return None };
-            let name = alias.clone().or_else(|| derived_name(expr, self.dialect))?;
-            let Ok(Found::Column { parts, analysis: _ }) = scope.column(&name, self.dialect) else {
-                return Some(name);
-            };
-            let same = matches!(expr, Expr::Column(own) if *own == parts || *own == self.spelled(parts, 0));
-            (!same).then_some(name)
-        };
-        items.iter().filter_map(other).collect()
     }
 
     fn condition(&mut self, condition: &mut Expr, aliases: &[ScopeColumn]) -> Resolved<()> {
@@ -436,13 +427,15 @@ impl Resolver<'_> {
 
     fn items(&mut self, items: &mut [SelectItem]) -> Resolved<Vec<ScopeColumn>> {
         let mut columns = Vec::new();
-        for item in items {
+        for (index, item) in items.iter_mut().enumerate() {
             if columns.len() > MAX_COLUMNS {
                 return Err(too_many("columns", MAX_COLUMNS));
             }
             match item {
                 SelectItem::Expr { expr, alias } => {
+                    let noted = self.uses.len();
                     let analysis = self.expr(expr, &[], Place::Output)?;
+                    self.tag_uses(noted, index);
                     let name = alias.clone().or_else(|| derived_name(expr, self.dialect));
                     columns.push(ScopeColumn { name, analysis });
                 }

@@ -249,6 +249,7 @@ impl Rewrite<'_, '_> {
         let touched: Vec<ColumnName> = listed.iter().map(|column| column.name.clone()).collect();
         let filter = self.condition(relation, &touched, qualifier)?;
         let fenced = self.hazards.any() && filter.is_some();
+        let fenced = fenced || self.hazards.keeps_apart(number);
         self.read(name, &alias.name, touched, fenced);
         let (mut limit, mut offset) = (None, None);
         if fenced {

@@ -272,7 +272,9 @@ impl Resolver<'_> {
         let seen_before = self.innermost.take();
         let folds = (rule.aggregates(args) && over.is_none()).then_some(self.scopes.len());
         let outside = self.aggregating.len();
-        self.aggregating.extend(folds.and_then(|scopes| scopes.checked_sub(1)));
+        let folds = folds.and_then(|scopes| scopes.checked_sub(1));
+        self.folding.extend(folds);
+        self.aggregating.extend(folds);
         let mut parts = match args {
             Arguments::Star => Vec::new(),
             Arguments::List(args) => self.parts(args, aliases)?,

@@ -8,6 +8,7 @@
 
 use super::super::Dialect;
 use super::super::scope::{Binding, Found, Scope};
+use super::super::totality::derived_name;
 use super::super::tree::{Expr, GroupItem, Literal, Name, SelectItem};
 use super::{Resolved, Resolver};
 use crate::catalog::{Column, ColumnType};
@@ -16,19 +17,43 @@ use crate::guard::Refusal;
 /// A column of a query's own FROM clause that was named outside of every aggregate.
 pub(super) struct Use {
     /// The place of its scope, counted from the outside.
-    scope: usize,
+    pub(super) scope: usize,
     /// Table and column.
-    parts: Vec<Name>,
+    pub(super) parts: Vec<Name>,
+    /// The place in the select list of its scope, where it is in one and no `*`.
+    pub(super) item: Option<usize>,
+    /// Whether a query inside of its scope's names it.
+    pub(super) nested: bool,
 }
 
 /// A result column: its name, and the input column that it is, if it is one.
-type Output = (Option<Name>, Option<Vec<Name>>);
+pub(super) type Output = (Option<Name>, Option<Vec<Name>>);
 
 impl Resolver<'_> {
+    /// The names of result columns that are not the column that their name is in the FROM clause. MySQL lets GROUP BY,
+    /// HAVING and ORDER BY name both, and which one is meant depends on the clause.
+    pub(super) fn renamed(&self, items: &[SelectItem]) -> Vec<Name> {
+        let (Some(scope), Dialect::Mysql) = (self.scopes.last(), self.dialect) else {
+            return Vec::new();
+        };
+        let other = |item: &SelectItem| {
+            let SelectItem::Expr { expr, alias } = item else { return None };
+            let name = alias.clone().or_else(|| derived_name(expr, self.dialect))?;
+            let Ok(Found::Column { parts, analysis: _ }) = scope.column(&name, self.dialect) else {
+                return Some(name);
+            };
+            let same = matches!(expr, Expr::Column(own) if *own == parts || *own == self.spelled(parts, 0));
+            (!same).then_some(name)
+        };
+        items.iter().filter_map(other).collect()
+    }
+
     /// Notes that a column of the scope at `scope` was named.
     pub(super) fn note_use(&mut self, scope: usize, parts: &[Name]) {
-        if self.dialect == Dialect::Postgresql && !self.aggregating.contains(&scope) {
-            self.uses.push(Use { scope, parts: parts.to_vec() });
+        let looks = matches!(self.dialect, Dialect::Postgresql | Dialect::Mysql);
+        if looks && !self.aggregating.contains(&scope) {
+            let nested = scope + 1 < self.scopes.len();
+            self.uses.push(Use { scope, parts: parts.to_vec(), item: None, nested });
         }
     }
 
@@ -62,7 +87,7 @@ impl Resolver<'_> {
         };
         let grouped = self.grouped(scope, items, group_by);
         let mut determined = Vec::new();
-        for Use { scope: _, parts } in uses {
+        for Use { scope: _, parts, item: _, nested: _ } in uses {
             let ([table, name], false) = (parts.as_slice(), grouped.contains(parts)) else {
                 continue;
             };
@@ -88,7 +113,7 @@ impl Resolver<'_> {
     }
 
     /// The catalog's column, if it is one of a relation whose whole primary key is grouped.
-    fn determined_column(
+    pub(super) fn determined_column(
         &self,
         scope: &Scope,
         table: &Name,
@@ -141,7 +166,12 @@ impl Resolver<'_> {
         grouped
     }
 
-    fn grouped_column(&self, scope: &Scope, outputs: &[Output], expr: &Expr) -> Option<Vec<Name>> {
+    pub(super) fn grouped_column(
+        &self,
+        scope: &Scope,
+        outputs: &[Output],
+        expr: &Expr,
+    ) -> Option<Vec<Name>> {
         match expr {
             Expr::Literal(Literal::Number(position)) => {
                 let index = position.parse::<usize>().ok()?.checked_sub(1)?;
@@ -157,7 +187,7 @@ impl Resolver<'_> {
     }
 
     /// What GROUP BY may name by its position or alias.
-    fn outputs(&self, scope: &Scope, items: &[SelectItem]) -> Vec<Output> {
+    pub(super) fn outputs(&self, scope: &Scope, items: &[SelectItem]) -> Vec<Output> {
         let mut outputs = Vec::new();
         let columns = |binding: &Binding| {
             let table = binding.name.clone();
