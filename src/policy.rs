@@ -36,7 +36,7 @@ use quick_cache::sync::Cache;
 
 use crate::catalog::{Catalog, ColumnName, Relation, RelationName};
 use crate::identity::{DatabaseId, Principal};
-use crate::predicate::{Hop, Mask, PredicateSet, Row, RowFilter};
+use crate::predicate::{Hop, Mask, PredicateSet, Row, RowFilter, gone};
 use evaluate::{Asked, Decided};
 pub use explain::{Applied, Residual};
 pub use functions::FunctionProblem;
@@ -151,11 +151,12 @@ impl Database {
             let Decided { mut filter, hidden, mut masked } =
                 Asked { rules, schema, hops, relation, caller }.decide()?;
             // A relation without a column is none.
-            if hidden.everywhere.len() == relation.columns.len() {
+            let gone = gone(relation, &hidden.everywhere);
+            if gone.len() == relation.columns.len() {
                 filter = RowFilter::NoRows;
             }
             // What does not exist is not masked.
-            masked.retain(|column, _| !hidden.everywhere.contains(column));
+            masked.retain(|column, _| !gone.contains(column));
             columns.push((relation.name.clone(), hidden, masked));
             filters.push((relation.name.clone(), filter));
         }

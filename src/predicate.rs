@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 
 use crate::catalog::{ColumnName, RelationName};
 use hidden::Columns;
+pub(crate) use hidden::gone;
 use kept::Kept;
 pub use masks::{Mask, Masked};
 pub use related::Hop;

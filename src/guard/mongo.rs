@@ -13,6 +13,7 @@ mod rewrite;
 mod shape;
 mod sources;
 mod text;
+mod touch;
 mod tree;
 mod verify;
 
@@ -141,13 +142,9 @@ pub fn guard_mongo(
 }
 
 fn guard(query: &str, catalog: &Catalog, filters: &PredicateSet) -> Result<MongoCommand, Refusal> {
-    // INVARIANT (exact or refused): policies that hide fields of documents do not load.
-    if filters.hides() {
-        return Err(Refusal::unsupported("hidden fields", "take the field out of the catalog"));
-    }
     let request = command::read(text::parse(query)?)?;
-    let needs = admit::admit(&request, catalog, filters)?;
     let sources = Sources::of(catalog, filters);
+    let needs = admit::admit(&request, sources.visible(catalog), filters, &sources)?;
     let fence = needs.fence.is_some();
     let rewrite = Rewrite { sources: &sources, fence, reader: Reader::Engine };
     let (kind, tree) = rewrite.command(&request, needs.documents)?;

@@ -126,8 +126,7 @@ pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Da
     let hops = Hops::of(catalog, settings.engine);
     problems.extend(policies.check(catalog, &hops));
     problems.extend(policies.check_annotations(catalog, settings.engine));
-    let documents = settings.engine == EngineKind::Mongodb;
-    problems.extend(policies.check_columns(catalog, documents));
+    problems.extend(policies.check_columns(catalog));
     let scope_is_read = policies.read_scope();
     if settings.scope_filter_column.is_some() && !scope_is_read && !policies.loaded.is_empty() {
         problems.push(setting_problem(Reason::ScopeUnused, &in_settings));
@@ -282,11 +281,11 @@ impl<'a> Policies<'a> {
     }
 
     /// What they ask of `context.columns`.
-    fn check_columns(&self, catalog: &Catalog, documents: bool) -> Vec<Problem> {
+    fn check_columns(&self, catalog: &Catalog) -> Vec<Problem> {
         let mut problems = Vec::new();
         for loaded in &self.loaded {
             let Some(written) = &loaded.written else { continue };
-            for Finding { shown, construct } in columns::check(written, documents) {
+            for Finding { shown, construct } in columns::check(written) {
                 let reason = Reason::Inexpressible { shown: shown.clone(), construct };
                 problems.push(loaded.file.problem_in(loaded.source, &shown, reason));
             }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Catalog, ColumnName, RelationName};
+use crate::catalog::{Catalog, Column, ColumnName, ColumnType, Relation, RelationName, ancestors};
 
 use super::PredicateSet;
 use super::kept::Kept;
@@ -52,7 +52,8 @@ impl PredicateSet {
         let mut visible = catalog.clone();
         for relation in &mut visible.relations {
             if let Some(hidden) = self.columns.hidden.get(&relation.name) {
-                relation.columns.retain(|column| !hidden.contains(&column.name));
+                let gone = gone(relation, hidden);
+                relation.columns.retain(|column| !gone.contains(&column.name));
             }
             let Some(masks) = self.columns.masks.get(&relation.name) else { continue };
             for column in &mut relation.columns {
@@ -67,4 +68,31 @@ impl PredicateSet {
         }
         Cow::Owned(visible)
     }
+}
+
+/// Every column that is gone with the hidden ones: what is in a hidden document, and a document of whose fields none is
+/// left.
+pub(crate) fn gone(relation: &Relation, hidden: &BTreeSet<ColumnName>) -> BTreeSet<ColumnName> {
+    // Only a document has anything inside: on SQL a name is a name, dots and all.
+    let is_document = |column: &&Column| column.column_type == ColumnType::Document;
+    let inside = |path: &Column, document: &Column| {
+        ancestors(path.name.as_str()).any(|above| above == document.name.as_str())
+    };
+    let documents = || relation.columns.iter().filter(is_document);
+    let hidden_above = |column: &Column| {
+        documents().any(|above| hidden.contains(&above.name) && inside(column, above))
+    };
+    let of_its_own = |column: &&Column| hidden.contains(&column.name) || hidden_above(column);
+    let mut gone: BTreeSet<ColumnName> =
+        relation.columns.iter().filter(of_its_own).map(|column| column.name.clone()).collect();
+    let emptied: Vec<ColumnName> = documents()
+        .filter(|document| {
+            let own = relation.columns.iter().filter(|column| !is_document(column));
+            let mut own = own.filter(|column| inside(column, document)).peekable();
+            own.peek().is_some() && own.all(|column| gone.contains(&column.name))
+        })
+        .map(|document| document.name.clone())
+        .collect();
+    gone.extend(emptied);
+    gone
 }

@@ -18,7 +18,7 @@ use crate::catalog::{ColumnName, Relation};
 use crate::identity::{Principal, TenantId};
 use crate::policy::Database;
 use crate::policy::schema::quoted;
-use crate::predicate::{PredicateSet, RowFilter};
+use crate::predicate::{PredicateSet, RowFilter, gone};
 
 /// How many constants of the policies are tried as tenants, and how many as scopes.
 const MOST_CONSTANTS: usize = 4;
@@ -155,7 +155,7 @@ impl<'a> Rules<'a> {
             (Some(column.clone()), Ok(filter))
         });
         // Where every column is hidden the relation is none, though policies let a query through that touches nothing.
-        let whole = hidden.len() < relation.columns.len();
+        let whole = gone(relation, hidden).len() < relation.columns.len();
         let none = whole.then(|| (None, Ok(filter.clone())));
         none.into_iter().chain(columns).collect()
     }

@@ -225,7 +225,9 @@ impl Suite {
         let words: BTreeSet<&str> =
             text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
         for (relation, rows) in &self.rows {
-            let named = |column: &&ColumnName| words.contains(column.as_str());
+            // A column of documents is a path.
+            let named =
+                |column: &&ColumnName| column.as_str().split('.').all(|word| words.contains(word));
             let hidden = filters.hidden_of(relation).into_iter().flatten();
             let somewhere = filters.touched_of(relation).into_iter().flatten();
             let columns = hidden.chain(somewhere.map(|(column, _)| column));

@@ -33,6 +33,7 @@ mod http;
 mod mariadb;
 mod masks;
 mod mongo;
+mod mongo_columns;
 mod mongo_filters;
 mod mongo_leaks;
 mod mongo_oracle;

@@ -2,10 +2,13 @@
 //! two databases that differ only in what the caller may not read give the same, byte for byte.
 
 pub(crate) mod answer;
+mod columns;
 mod generator;
+mod masks;
 mod other;
 mod rows;
 pub(crate) mod seed;
+mod somewhere;
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! What is let through: every command, stage and operator by its place, every name by the catalog.
 //!
 //! Nothing is changed here. What is found out beside is whether some condition may fail on a document, which fences the
-//! collections off (see [`super::rewrite`]), and whether one looks at whole documents, hidden fields and all.
+//! collections off (see [`super::rewrite`]), and whether one looks at whole documents, hidden fields and all. The catalog is
+//! the one that the caller may know of.
 
 mod expression;
 mod joins;
@@ -14,6 +15,8 @@ use bson::{Bson, Document};
 
 use super::command::{Body, Request};
 use super::shape::{Found, Shape};
+use super::sources::{Source, Sources};
+use super::touch::Touch;
 use crate::catalog::{Catalog, Relation, RelationName};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{PredicateSet, RowFilter};
@@ -60,6 +63,7 @@ impl Look {
 pub(super) struct Admit<'a> {
     catalog: &'a Catalog,
     filters: &'a PredicateSet,
+    sources: &'a Sources,
     fence: Option<&'static str>,
     /// The variables in scope, innermost last.
     variables: Vec<String>,
@@ -73,10 +77,12 @@ pub(super) fn admit(
     request: &Request,
     catalog: &Catalog,
     filters: &PredicateSet,
+    sources: &Sources,
 ) -> Result<Needs, Refusal> {
     let mut admit = Admit {
         catalog,
         filters,
+        sources,
         fence: None,
         variables: Vec::new(),
         nesting: 0,
@@ -115,11 +121,25 @@ pub(super) fn admit(
                     "use `aggregate` with `$match` and `$group`",
                 ));
             }
+            let masked = sources.get(&request.collection)?.filter(|source| source.is_masked());
+            let shows = |source: &Source| {
+                let mut touch = Touch::new(relation);
+                touch.distinct(key, query);
+                source.shows_masks(&touch)
+            };
+            if masked.is_some_and(shows) {
+                return Err(Refusal::unsupported(
+                    "`distinct` with a field of which some values are masked",
+                    "use `aggregate` with `$match` and `$group`",
+                ));
+            }
         }
         Body::Aggregate(stages) => {
             admit.pipeline(&stages.iter().collect::<Vec<_>>(), shape, Some(relation))?;
         }
     }
+    // What is masked, or hidden on some documents, must not be looked at either.
+    documents |= sources.get(&request.collection)?.is_some_and(Source::changes);
     Ok(Needs { fence: admit.fence, documents: documents || admit.fence.is_some() })
 }
 

@@ -15,6 +15,8 @@
 //! Values stand as literals in the language of conditions, never in an expression, where `$` would begin a path.
 //! <https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/>
 
+mod expression;
+
 use bson::oid::ObjectId;
 use bson::raw::CString;
 use bson::spec::BinarySubtype;
@@ -23,6 +25,7 @@ use bson::{Binary, Bson, DateTime, Document, Regex, Uuid, doc};
 use crate::catalog::{Column, ColumnName, ColumnType, Relation, ancestors};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{CmpOp, PatternElement, Predicate, Quantifier, Value};
+pub(super) use expression::masked;
 
 /// Whether comparing by this predicate is a matter of collation.
 pub(super) fn compares_strings(predicate: &Predicate) -> bool {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use bson::{Bson, Document};
 
+use super::touch::Touch;
 use super::{emit, print};
 use crate::catalog::{Catalog, RelationName};
 use crate::guard::{Refusal, RefusalCode};
@@ -35,12 +36,12 @@ impl super::MongoCommand {
     ) -> Result<Vec<Explained>, Refusal> {
         let command = Document::try_from(self.command()).map_err(|_| other())?;
         let mut explain = Explain { catalog, filters, fence: self.fence, found: Vec::new() };
-        match command.get("pipeline").and_then(stages) {
-            Some(stages) => {
-                explain.source(self.collection(), self.kind.name(), &stages)?;
-                explain.within(&stages, "pipeline")?;
-            }
-            None => explain.source(self.collection(), self.kind.name(), &[])?,
+        let kind = self.kind.name();
+        if let Some(stages) = command.get("pipeline").and_then(stages) {
+            explain.source(self.collection(), kind, &stages, let_through(&stages))?;
+            explain.within(&stages, "pipeline")?;
+        } else {
+            explain.source(self.collection(), kind, &[], named(&command))?;
         }
         Ok(explain.found)
     }
@@ -60,11 +61,16 @@ impl Explain<'_> {
         collection: &str,
         place: &str,
         stages: &[&Document],
+        touched: impl FnOnce(&mut Touch<'_>),
     ) -> Result<(), Refusal> {
         let schema = self.catalog.default_schema.clone();
         let name = RelationName { schema, name: collection.to_owned() };
         let relation = self.catalog.relation(&name).ok_or_else(other)?;
-        let filter = match self.filters.filter_for(&name) {
+        let mut touch = Touch::new(relation);
+        touched(&mut touch);
+        let columns = relation.columns.iter().map(|column| &column.name);
+        let columns = columns.filter(|column| touch.sees(column));
+        let filter = match &*self.filters.filter_touching(&name, columns) {
             RowFilter::AllRows => None,
             RowFilter::NoRows => return Err(other()),
             RowFilter::Where(predicate) => Some(print::inline(&Bson::Document(emit::joined(
@@ -99,19 +105,48 @@ impl Explain<'_> {
                     let from = fields.get("from").or_else(|| fields.get("coll"));
                     let inner = fields.get("pipeline").and_then(stages).unwrap_or_default();
                     if let Some(from) = from.and_then(Bson::as_str) {
-                        self.source(from, &place, &inner)?;
+                        self.source(from, &place, &inner, let_through(&inner))?;
                     }
                     self.within(&inner, &format!("{place}.pipeline"))?;
                 }
                 "$graphLookup" => {
                     let from = fields.get("from").and_then(Bson::as_str).ok_or_else(other)?;
-                    self.source(from, &place, &[])?;
+                    self.source(from, &place, &[], |touch| {
+                        touch.all();
+                    })?;
                 }
                 _ => {}
             }
         }
         Ok(())
     }
+}
+
+/// What a command names that is no pipeline.
+fn named(command: &Document) -> impl FnOnce(&mut Touch<'_>) {
+    let query = command.get_document("query").ok();
+    // The filter is an `$and`, and in one where it stands beside a condition.
+    let own = match query.and_then(|query| query.get_array("$and").ok()).map(Vec::as_slice) {
+        Some([Bson::Document(filter), Bson::Document(own)]) if filter.contains_key("$and") => {
+            Some(own.clone())
+        }
+        Some(_) | None => None,
+    };
+    let key = command.get_str("key").ok().map(ToOwned::to_owned);
+    move |touch| {
+        if let Some(key) = key {
+            touch.distinct(&key, &own.unwrap_or_default());
+        }
+    }
+}
+
+/// What the projection at a source names.
+fn let_through(stages: &[&Document]) -> impl FnOnce(&mut Touch<'_>) {
+    let projection = stages.iter().take(3).find_map(|stage| stage.get_document("$project").ok());
+    let dropped = |value: &Bson| *value == Bson::Int32(0);
+    let named = projection.into_iter().flatten().filter(move |(_, value)| !dropped(value));
+    let paths: Vec<String> = named.map(|(path, _)| path.clone()).collect();
+    move |touch| paths.iter().for_each(|path| touch.name(path))
 }
 
 fn stages(value: &Bson) -> Option<Vec<&Document>> {

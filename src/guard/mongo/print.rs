@@ -55,7 +55,7 @@ fn json_value(value: &Bson, text: &mut String) {
         Bson::Null => text.push_str("null"),
         Bson::Int32(number) => text.push_str(&number.to_string()),
         Bson::Int64(number) => wrap("$numberLong", &number.to_string()),
-        Bson::Double(number) => wrap("$numberDouble", &format!("{number:?}")),
+        Bson::Double(number) => wrap("$numberDouble", &double(*number)),
         Bson::Decimal128(number) => wrap("$numberDecimal", &number.to_string()),
         Bson::ObjectId(id) => wrap("$oid", &id.to_hex()),
         Bson::DateTime(date) => {
@@ -76,6 +76,14 @@ fn json_value(value: &Bson, text: &mut String) {
         // Not read, so not written: what comes of it does not read back.
         _ => text.push_str("undefined"),
     }
+}
+
+/// As extended JSON and the shell write it.
+fn double(number: f64) -> String {
+    if number.is_infinite() {
+        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    format!("{number:?}")
 }
 
 fn uuid(bytes: &[u8]) -> String {
@@ -268,7 +276,7 @@ fn line(value: &Bson, end: usize, text: &mut String) -> bool {
             text.push_str(&number.to_string());
         }
         Bson::Int64(number) => text.push_str(&format!("NumberLong('{number}')")),
-        Bson::Double(number) => text.push_str(&format!("{number:?}")),
+        Bson::Double(number) => text.push_str(&double(*number)),
         Bson::Decimal128(number) => text.push_str(&format!("NumberDecimal('{number}')")),
         Bson::ObjectId(id) => text.push_str(&format!("ObjectId('{}')", id.to_hex())),
         Bson::DateTime(date) => text.push_str(&match date.try_to_rfc3339_string() {

@@ -8,12 +8,18 @@
 //! {$limit: 9223372036854775807}         the fence, where a condition of the query may fail on a document: the server
 //!                                       joins neighbouring $match stages and reorders their parts, but moves none
 //!                                       across a $limit
-//! {$project: {a: 1, b: 1, ..}}          the listed columns; a field that the catalog does not list does not exist
+//! {$project: {a: 1, b: {$cond: ..}}}    the listed columns, a masked one as its mask; a field that the catalog does not
+//!                                       list or that is hidden does not exist
 //! ```
 //!
-//! A `find` whose conditions fail on no value and see no whole documents stays a `find`, with the filter in an `$and`
-//! beside the query's own condition. Where a stage must be first, or reads a collection by itself, the filter goes where
-//! that stage takes one.
+//! A field that is hidden on some documents is let through only where the place touches it ([`super::touch`]), and takes
+//! its documents away there. Where such a field or a mask is about, nothing of the query's stands before the projection.
+//!
+//! A `find` whose conditions fail on no value and see no whole documents stays a `find` otherwise, with the filter in an
+//! `$and` beside the query's own condition. Where a stage must be first, or reads a collection by itself, the filter goes
+//! where that stage takes one.
+
+use std::borrow::Cow;
 
 use bson::{Bson, Document, doc};
 
@@ -21,9 +27,9 @@ use super::CommandKind;
 use super::admit::is_plain;
 use super::command::{Body, Count, Find, Request, inner};
 use super::emit;
-use super::sources::{Source, Sources};
+use super::sources::{Source, Sources, View};
 use super::tree::Tree;
-use crate::catalog::{ColumnName, ColumnType, Relation};
+use crate::catalog::{ColumnName, Relation};
 use crate::guard::{Refusal, RefusalCode};
 
 /// For whom a query is written.
@@ -47,29 +53,29 @@ impl<'a> Rewrite<'a> {
         request: &'a Request,
         documents: bool,
     ) -> Result<(CommandKind, Tree<'a>), Refusal> {
-        let source = self.source(&request.collection)?;
+        let view = self.seen(request)?;
         let name = || Tree::Made(Bson::String(request.collection.clone()));
         let (kind, mut command) = match &request.body {
-            Body::Find(find) if !documents => (CommandKind::Find, self.find(find, name(), source)?),
+            Body::Find(find) if !documents => (CommandKind::Find, self.find(find, name(), &view)?),
             Body::Count(count) if !documents => {
                 let mut command =
-                    vec![("count", name()), ("query", self.beside(&count.query, source))];
+                    vec![("count", name()), ("query", self.beside(&count.query, &view))];
                 skip_and_limit(count.skip, count.limit, &mut command);
                 (CommandKind::Count, command)
             }
             Body::Distinct { key, query } => {
-                let query = self.beside(query, source);
+                let query = self.beside(query, &view);
                 let key = Tree::Made(Bson::String(key.clone()));
                 (CommandKind::Distinct, vec![("distinct", name()), ("key", key), ("query", query)])
             }
             Body::Find(find) => {
-                (CommandKind::Aggregate, aggregate(name(), self.stages(find, source)))
+                (CommandKind::Aggregate, aggregate(name(), self.stages(find, &view)))
             }
             Body::Count(count) => {
-                (CommandKind::Aggregate, aggregate(name(), self.counted(count, source)))
+                (CommandKind::Aggregate, aggregate(name(), self.counted(count, &view)))
             }
             Body::Aggregate(stages) => {
-                let stages = self.pipeline(&stages.iter().collect::<Vec<_>>(), source)?;
+                let stages = self.pipeline(&stages.iter().collect::<Vec<_>>(), &view)?;
                 (CommandKind::Aggregate, aggregate(name(), stages))
             }
         };
@@ -82,28 +88,31 @@ impl<'a> Rewrite<'a> {
 
     /// The request with its filters, for people.
     pub(super) fn people(&self, request: &'a Request) -> Result<Request, Refusal> {
-        let source = self.source(&request.collection)?;
+        let view = self.seen(request)?;
         let document = |tree: Tree<'_>| match tree.value() {
             Bson::Document(document) => Ok(document),
             _ => Err(lost("a condition that is no document")),
         };
+        let stages = |stages: Vec<Tree<'_>>| -> Result<Body, Refusal> {
+            Ok(Body::Aggregate(stages.into_iter().map(document).collect::<Result<_, _>>()?))
+        };
         let body = match &request.body {
+            // The masks stand between the filter and the query's own condition.
+            Body::Find(find) if view.masks.is_some() => stages(self.stages(find, &view))?,
+            Body::Count(count) if view.masks.is_some() => stages(self.counted(count, &view))?,
             Body::Find(find) => Body::Find(Find {
-                filter: document(self.beside(&find.filter, source))?,
+                filter: document(self.beside(&find.filter, &view))?,
                 ..find.clone()
             }),
             Body::Count(count) => Body::Count(Count {
-                query: document(self.beside(&count.query, source))?,
+                query: document(self.beside(&count.query, &view))?,
                 ..count.clone()
             }),
             Body::Distinct { key, query } => {
-                let query = document(self.beside(query, source))?;
+                let query = document(self.beside(query, &view))?;
                 Body::Distinct { key: key.clone(), query }
             }
-            Body::Aggregate(stages) => {
-                let stages = self.pipeline(&stages.iter().collect::<Vec<_>>(), source)?;
-                Body::Aggregate(stages.into_iter().map(document).collect::<Result<_, _>>()?)
-            }
+            Body::Aggregate(own) => stages(self.pipeline(&own.iter().collect::<Vec<_>>(), &view)?)?,
         };
         Ok(Request { collection: request.collection.clone(), body })
     }
@@ -112,41 +121,66 @@ impl<'a> Rewrite<'a> {
         self.sources.get(name)?.ok_or_else(|| lost("a collection that may not be read"))
     }
 
+    /// The collection that a request names first, as the request sees it.
+    fn seen(&self, request: &Request) -> Result<View<'a>, Refusal> {
+        self.source(&request.collection)?.view(|touch| match &request.body {
+            Body::Find(find) => {
+                touch.find(find);
+                Ok(())
+            }
+            Body::Count(count) => {
+                touch.condition(&count.query);
+                Ok(())
+            }
+            Body::Distinct { key, query } => {
+                touch.distinct(key, query);
+                Ok(())
+            }
+            Body::Aggregate(stages) => touch.pipeline(&stages.iter().collect::<Vec<_>>()),
+        })
+    }
+
     /// The filter of a collection; `None` where every document is kept.
-    fn filter(&self, source: &'a Source) -> Option<Tree<'a>> {
-        source.filter.as_ref().map(|filter| match self.reader {
-            Reader::Engine => Tree::Kept(&filter.engine),
-            Reader::People => Tree::OwnDocument(&filter.people),
+    fn filter(&self, view: &View<'a>) -> Option<Tree<'a>> {
+        view.filter.as_ref().map(|(engine, people)| match (self.reader, people) {
+            (Reader::Engine, _) => engine.clone(),
+            (Reader::People, Cow::Borrowed(people)) => Tree::OwnDocument(people),
+            (Reader::People, Cow::Owned(people)) => people.clone().into(),
         })
     }
 
     /// A condition of the query's beside the filter.
     // INVARIANT (isolation): `{$and: [filter, own]}`, so that no key of the one can replace a key of the other.
-    fn beside(&self, own: &'a Document, source: &'a Source) -> Tree<'a> {
-        let Some(filter) = &source.filter else { return Tree::OwnDocument(own) };
+    fn beside(&self, own: &'a Document, view: &View<'a>) -> Tree<'a> {
+        let Some((filter, people)) = &view.filter else { return Tree::OwnDocument(own) };
         if own.is_empty() {
-            return self.filter(source).unwrap_or(Tree::OwnDocument(own));
+            return self.filter(view).unwrap_or(Tree::OwnDocument(own));
         }
         match self.reader {
             Reader::Engine => {
-                let both = vec![Tree::Kept(&filter.engine), Tree::OwnDocument(own)];
+                let both = vec![filter.clone(), Tree::OwnDocument(own)];
                 Tree::field("$and", Tree::Array(both))
             }
             Reader::People => {
-                emit::joined(filter.people.clone().into_iter().chain(own.clone()).collect()).into()
+                let people = Document::clone(people);
+                emit::joined(people.into_iter().chain(own.clone()).collect()).into()
             }
         }
     }
 
     /// What comes before a pipeline that reads a collection.
-    fn prelude(&self, source: &'a Source) -> Vec<Tree<'a>> {
+    fn prelude(&self, view: &View<'a>) -> Vec<Tree<'a>> {
         let mut stages = Vec::new();
-        if let Some(filter) = self.filter(source) {
+        if let Some(filter) = self.filter(view) {
             stages.push(Tree::field("$match", filter));
             self.push_fence(&mut stages);
         }
-        if self.reader == Reader::Engine {
-            stages.push(Tree::field("$project", Tree::Kept(&source.columns)));
+        match (self.reader, &view.masks) {
+            (Reader::Engine, _) => stages.push(Tree::field("$project", view.columns.clone())),
+            (Reader::People, Some(masks)) => {
+                stages.push(Tree::field("$set", masks.clone().into()));
+            }
+            (Reader::People, None) => {}
         }
         stages
     }
@@ -161,16 +195,16 @@ impl<'a> Rewrite<'a> {
         &self,
         find: &'a Find,
         name: Tree<'a>,
-        source: &'a Source,
+        view: &View<'a>,
     ) -> Result<Vec<(&'a str, Tree<'a>)>, Refusal> {
         let projection = match &find.projection {
-            Some(projection) if is_plain(projection, &source.relation) => {
-                chosen(projection, lists_id(&source.relation))
+            Some(projection) if is_plain(projection, view.relation) => {
+                chosen(projection, lists_id(view.relation))
             }
             Some(_) => return Err(lost("a projection that is not plain")),
-            None => Tree::Kept(&source.columns),
+            None => view.columns.clone(),
         };
-        let filter = self.beside(&find.filter, source);
+        let filter = self.beside(&find.filter, view);
         let mut command = vec![("find", name), ("filter", filter), ("projection", projection)];
         if let Some(sort) = &find.sort {
             command.push(("sort", Tree::OwnDocument(sort)));
@@ -180,8 +214,8 @@ impl<'a> Rewrite<'a> {
     }
 
     /// A `find` as a pipeline.
-    fn stages(&self, find: &'a Find, source: &'a Source) -> Vec<Tree<'a>> {
-        let mut stages = self.prelude(source);
+    fn stages(&self, find: &'a Find, view: &View<'a>) -> Vec<Tree<'a>> {
+        let mut stages = self.prelude(view);
         if !find.filter.is_empty() {
             stages.push(Tree::field("$match", Tree::OwnDocument(&find.filter)));
         }
@@ -195,8 +229,8 @@ impl<'a> Rewrite<'a> {
         stages
     }
 
-    fn counted(&self, count: &'a Count, source: &'a Source) -> Vec<Tree<'a>> {
-        let mut stages = self.prelude(source);
+    fn counted(&self, count: &'a Count, view: &View<'a>) -> Vec<Tree<'a>> {
+        let mut stages = self.prelude(view);
         if !count.query.is_empty() {
             stages.push(Tree::field("$match", Tree::OwnDocument(&count.query)));
         }
@@ -206,20 +240,16 @@ impl<'a> Rewrite<'a> {
     }
 
     /// A pipeline that reads a collection.
-    fn pipeline(
-        &self,
-        stages: &[&'a Document],
-        source: &'a Source,
-    ) -> Result<Vec<Tree<'a>>, Refusal> {
+    fn pipeline(&self, stages: &[&'a Document], view: &View<'a>) -> Result<Vec<Tree<'a>>, Refusal> {
         let mut written;
         let mut rest = stages;
         if let Some((first, others)) = stages.split_first()
             && let Some(Bson::Document(near)) = first.get("$geoNear")
         {
-            written = self.geo_near(near, source);
+            written = self.geo_near(near, view);
             rest = others;
         } else {
-            written = self.prelude(source);
+            written = self.prelude(view);
         }
         self.within(rest, &mut written)?;
         Ok(written)
@@ -259,15 +289,23 @@ impl<'a> Rewrite<'a> {
         Ok(())
     }
 
-    /// The pipeline of a join: of a collection, or of documents that it makes itself.
+    /// The pipeline of a join: of a collection, whose documents may be looked up by a field, or of documents that it makes
+    /// itself.
     fn joined(
         &self,
         from: Option<&str>,
+        by: Option<&str>,
         stages: Option<&'a Bson>,
     ) -> Result<Vec<Tree<'a>>, Refusal> {
         let stages = stages.map(inner).transpose()?.unwrap_or_default();
         if let Some(from) = from {
-            return self.pipeline(&stages, self.source(from)?);
+            let view = self.source(from)?.view(|touch| {
+                if let Some(by) = by {
+                    touch.name(by);
+                }
+                touch.pipeline(&stages)
+            })?;
+            return self.pipeline(&stages, &view);
         }
         let mut written = Vec::new();
         self.within(&stages, &mut written)?;
@@ -277,7 +315,8 @@ impl<'a> Rewrite<'a> {
     /// `localField` and `foreignField` keep their meaning beside a `pipeline`, from MongoDB 5.0 on.
     fn lookup(&self, fields: &'a Document) -> Result<Tree<'a>, Refusal> {
         let from = fields.get("from").and_then(Bson::as_str);
-        let inner = self.joined(from, fields.get("pipeline"))?;
+        let by = fields.get("foreignField").and_then(Bson::as_str);
+        let inner = self.joined(from, by, fields.get("pipeline"))?;
         let mut lookup = Vec::new();
         for key in ["from", "localField", "foreignField", "let"] {
             if let Some(value) = fields.get(key) {
@@ -299,7 +338,7 @@ impl<'a> Rewrite<'a> {
             Bson::Document(fields) => (fields.get("coll"), fields.get("pipeline")),
             _ => return Err(lost("a `$unionWith` of something else")),
         };
-        let inner = self.joined(from.and_then(Bson::as_str), stages)?;
+        let inner = self.joined(from.and_then(Bson::as_str), None, stages)?;
         let mut union = Vec::new();
         if let Some(from) = from {
             union.push(("coll", Tree::Own(from)));
@@ -319,31 +358,37 @@ impl<'a> Rewrite<'a> {
         else {
             return Err(lost("a `$graphLookup` without a collection"));
         };
-        let source = self.source(from)?;
-        let walk = self.with_condition(fields, "restrictSearchWithMatch", source);
+        // It finds documents, whole as they are.
+        let view = self.source(from)?.view(|touch| {
+            touch.all();
+            Ok(())
+        })?;
+        let walk = self.with_condition(fields, "restrictSearchWithMatch", &view);
         let depth = fields.get("depthField").and_then(Bson::as_str);
         written.push(Tree::field("$graphLookup", walk));
         if self.reader == Reader::Engine {
-            let cut = doc! { found: listed(&source.relation, found, depth) };
+            let cut = doc! { found: listed(view.relation, found, depth) };
             written.push(Tree::field("$addFields", cut.into()));
         }
         Ok(())
     }
 
-    fn geo_near(&self, near: &'a Document, source: &'a Source) -> Vec<Tree<'a>> {
-        let first = self.with_condition(near, "query", source);
+    fn geo_near(&self, near: &'a Document, view: &View<'a>) -> Vec<Tree<'a>> {
+        let first = self.with_condition(near, "query", view);
         let mut stages = vec![Tree::field("$geoNear", first)];
-        if source.filter.is_some() {
+        if view.filter.is_some() {
             self.push_fence(&mut stages);
         }
         if self.reader == Reader::Engine {
             let kept = match near.get("distanceField") {
-                Some(Bson::String(distance)) => {
-                    let mut kept = source.columns.document.clone();
-                    kept.insert(distance, 1);
-                    kept.into()
-                }
-                Some(_) | None => Tree::Kept(&source.columns),
+                Some(Bson::String(distance)) => match view.columns.value() {
+                    Bson::Document(mut kept) => {
+                        kept.insert(distance, 1);
+                        kept.into()
+                    }
+                    _ => view.columns.clone(),
+                },
+                Some(_) | None => view.columns.clone(),
             };
             stages.push(Tree::field("$project", kept));
         }
@@ -351,13 +396,13 @@ impl<'a> Rewrite<'a> {
     }
 
     /// The fields of a stage that takes a condition, which comes last and has the filter in it.
-    fn with_condition(&self, fields: &'a Document, key: &'a str, source: &'a Source) -> Tree<'a> {
+    fn with_condition(&self, fields: &'a Document, key: &'a str, view: &View<'a>) -> Tree<'a> {
         let others = fields.iter().filter(|(name, _)| *name != key);
         let mut written: Vec<_> =
             others.map(|(name, value)| (name.as_str(), Tree::Own(value))).collect();
         let condition = match fields.get(key) {
-            Some(Bson::Document(own)) if !own.is_empty() => Some(self.beside(own, source)),
-            Some(_) | None => self.filter(source),
+            Some(Bson::Document(own)) if !own.is_empty() => Some(self.beside(own, view)),
+            Some(_) | None => self.filter(view),
         };
         written.extend(condition.map(|condition| (key, condition)));
         Tree::Document(written)
@@ -377,26 +422,6 @@ fn chosen(projection: &Document, lists_id: bool) -> Tree<'_> {
     let mut kept: Vec<_> = others.map(|(key, value)| (key.as_str(), Tree::Own(value))).collect();
     kept.push(("_id", Tree::Made(Bson::Int32(0))));
     Tree::Document(kept)
-}
-
-/// The projection that keeps what the catalog lists: of documents whose fields are listed, those fields.
-// INVARIANT (default deny): a field that is not listed does not exist.
-pub(super) fn columns(relation: &Relation) -> Result<Document, Refusal> {
-    let mut kept = Document::new();
-    for column in &relation.columns {
-        if column.column_type != ColumnType::Document {
-            kept.insert(column.name.as_str(), 1);
-        }
-    }
-    // A projection that only drops keeps everything else.
-    if kept.is_empty() {
-        return Err(lost("a collection without columns"));
-    }
-    if !relation.columns.iter().any(|column| column.name.as_str().split('.').next() == Some("_id"))
-    {
-        kept.insert("_id", 0);
-    }
-    Ok(kept)
 }
 
 /// Found documents with their listed fields only, in their own order.

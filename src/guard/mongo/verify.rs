@@ -2,20 +2,23 @@
 //!
 //! It shares no code with the rewriter and knows no operator: it walks the raw command and asks, of whatever names a
 //! collection, whether the very filter of that collection comes first there, and then the projection to the listed
-//! columns. What the filter is, is asked of `emit`, whose rows the oracles compare. It looks for stages everywhere, also
+//! columns: every column that the projection lets through has its own filter in that of the place, and a masked one is its
+//! mask. What a filter or a mask is, is asked of `emit`, whose rows the oracles compare. It looks for stages everywhere, also
 //! where none should be: in an expression a key like `$lookup` has no business, and is a disagreement.
 
 mod columns;
+mod shown;
 
 use bson::raw::{CStr, RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, Document};
 
-use super::emit;
 use super::sources::{Source, Sources};
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::Catalog;
 use crate::guard::{Refusal, RefusalCode};
-use crate::predicate::{Predicate, PredicateSet};
+use crate::predicate::PredicateSet;
 use columns::{chosen, cut_to_columns, listed, listed_paths};
+pub(super) use shown::Expected;
+use shown::{Here, paths_of};
 
 /// The fields that commands may have; the first names the command.
 const FIELDS: [(&str, &[&str]); 4] = [
@@ -110,25 +113,6 @@ struct Verifier<'a> {
     fence: bool,
 }
 
-/// What must come first where a collection is read: made here, not where it is written, and once for a caller.
-#[derive(Debug)]
-pub(super) struct Expected {
-    /// The filter; absent where every document may be read.
-    filter: Option<RawDocumentBuf>,
-    /// The projection to the listed columns.
-    columns: RawDocumentBuf,
-}
-
-impl Expected {
-    pub(super) fn of(relation: &Relation, predicate: Option<&Predicate>) -> Result<Self, Refusal> {
-        let encode = |document: &Document| {
-            RawDocumentBuf::try_from(document).map_err(|_| super::tree::mismatch())
-        };
-        let filter = predicate.map(|predicate| encode(&emit::condition(predicate, relation)?));
-        Ok(Self { filter: filter.transpose()?, columns: encode(&columns::all(relation, None))? })
-    }
-}
-
 /// `None` is a disagreement.
 type Verified<T> = Option<T>;
 
@@ -143,8 +127,8 @@ impl<'a> Verifier<'a> {
         unique(fields.iter().map(|(key, _)| *key).collect())?;
         let field = |wanted: &str| fields.iter().find(|(key, _)| *key == wanted).map(|(_, it)| *it);
         let ((kind, name), others) = fields.split_first()?;
-        let source = self.source_of(name.as_str()?)?;
-        let relation = &source.relation;
+        let expected = self.expected_of(name.as_str()?)?;
+        let relation = &expected.relation;
         let (_, allowed) = FIELDS.iter().find(|(name, _)| name == kind)?;
         for (key, value) in others {
             allowed.contains(key).then_some(())?;
@@ -161,86 +145,103 @@ impl<'a> Verifier<'a> {
             "find" => {
                 // Beside the query's own condition there is no fence.
                 (!self.fence).then_some(())?;
+                expected.is_plain()?;
                 chosen(field("projection")?.as_document()?, relation)?;
                 listed_paths(field("sort"), relation)?;
-                Self::filtered(field("filter")?.as_document()?, source)
+                filtered(field("filter")?.as_document()?, expected.filter.as_ref())
             }
-            "aggregate" => self.source(stages(field("pipeline")?.as_array()?)?, source),
+            "aggregate" => self.source(stages(field("pipeline")?.as_array()?)?, expected, None),
             "count" => {
                 (!self.fence).then_some(())?;
-                Self::filtered(field("query")?.as_document()?, source)
+                expected.is_plain()?;
+                filtered(field("query")?.as_document()?, expected.filter.as_ref())
             }
             _ => {
                 (!self.fence).then_some(())?;
-                listed(field("key")?.as_str()?, relation)?;
-                Self::filtered(field("query")?.as_document()?, source)
+                let key = field("key")?.as_str()?;
+                listed(key, relation)?;
+                Self::distinct(key, field("query")?.as_document()?, expected)
             }
         }
     }
 
-    /// A collection that the caller may read: as the catalog has it, not as another one had it.
-    fn source_of(&self, name: &str) -> Verified<&'a Source> {
-        let source = self.sources.get(name).ok()??;
+    /// What the caller may read of a collection: as the catalog has it, not as another one had it.
+    fn expected_of(&self, name: &str) -> Verified<&'a Expected> {
+        let source: &Source = self.sources.get(name).ok()??;
         let relation = self.catalog.relation(&source.relation.name)?;
-        (source.relation == *relation).then_some(source)
+        (source.relation == *relation).then_some(&source.expected)
     }
 
-    /// A condition that is the filter, or `{$and: [filter, own]}`.
-    fn filtered(condition: &RawDocument, source: &Source) -> Verified<()> {
-        let Some(filter) = &source.expected.filter else { return inert_document(condition) };
-        if condition.as_bytes() == filter.as_bytes() {
+    /// A `distinct`, which has no projection: its paths say what it sees.
+    fn distinct(key: &str, query: &RawDocument, expected: &Expected) -> Verified<()> {
+        if expected.is_plain().is_some() {
+            return filtered(query, expected.filter.as_ref());
+        }
+        let filter = |own: Option<RawBsonRef<'_>>| {
+            let mut paths = vec![key.to_owned()];
+            own.into_iter().try_for_each(|own| paths_of(own, &mut paths))?;
+            paths.iter().try_for_each(|path| expected.is_clear_at(path))?;
+            expected.filter_seeing(&paths)
+        };
+        // The filter alone, the filter and a condition, or a condition where there is no filter.
+        if let Some(filter) = filter(None)?
+            && query.as_bytes() == filter.as_bytes()
+        {
             return Some(());
         }
-        let mut parts = condition.iter();
-        let (key, operands) = parts.next()?.ok()?;
-        if key.as_str() != "$and" || parts.next().is_some() {
-            return None;
+        if let Some(own) = beside(query)
+            && let Some(Some(filter)) = filter(Some(own))
+        {
+            return filtered(query, Some(&filter));
         }
-        let mut operands = operands.as_array()?.into_iter();
-        bytes(operands.next()?.ok()?, filter)?;
-        inert(operands.next()?.ok()?)?;
-        operands.next().is_none().then_some(())
+        match filter(Some(RawBsonRef::Document(query)))? {
+            Some(_) => None,
+            None => inert_document(query),
+        }
     }
 
-    /// A pipeline over a collection: filter, fence, projection, and then what the query says.
-    fn source(&self, stages: Stages<'_>, source: &Source) -> Verified<()> {
+    /// A pipeline over a collection, maybe looked up `by` a field: filter, fence, projection, and then what the query says.
+    fn source(&self, stages: Stages<'_>, expected: &Expected, by: Option<&str>) -> Verified<()> {
+        let relation = &expected.relation;
+        let near = match stages.first()? {
+            ("$geoNear", near) => Some(near.as_document()?),
+            _ => None,
+        };
+        let added = near.map(|near| near.get_str("distanceField")).transpose().ok()?;
+        let Here { mut filter, columns } = expected.here(&stages, by, added)?;
         let mut stages = stages.into_iter();
-        let Source { relation, expected, .. } = source;
-        let filter = &expected.filter;
-        let (name, value) = stages.next()?;
-        let mut added = None;
-        let mut projection = None;
-        if name == "$geoNear" {
-            let near = value.as_document()?;
+        if let (Some(near), Some(distance)) = (near, added) {
+            stages.next()?;
             only(near, &NEAR)?;
+            // It looks at whole documents.
+            expected.is_clear()?;
+            filter = expected.filter_seeing_all()?;
             match near.get("query").ok()? {
-                Some(query) => Self::filtered(query.as_document()?, source)?,
+                Some(query) => filtered(query.as_document()?, filter.as_deref())?,
                 None => filter.is_none().then_some(())?,
             }
             listed(near.get_str("key").ok()?, relation)?;
-            let distance = near.get_str("distanceField").ok()?;
             // What the distance is written to must not be what a rule looks at.
             let own = |path: &str| path.split('.').next() == Some(distance);
             (!relation.columns.iter().any(|column| own(column.name.as_str()))).then_some(())?;
-            added = Some(distance);
-        } else if let Some(filter) = filter {
+        } else if let Some(filter) = &filter {
+            let (name, value) = stages.next()?;
             (name == "$match").then_some(())?;
             bytes(value, filter)?;
-        } else {
-            projection = Some((name, value));
         }
         if self.fence && filter.is_some() {
             let (name, value) = stages.next()?;
             (name == "$limit" && value.as_i64() == Some(i64::MAX)).then_some(())?;
         }
-        let (name, value) = match projection {
-            Some(first) => first,
-            None => stages.next()?,
-        };
+        let (name, value) = stages.next()?;
         (name == "$project").then_some(())?;
-        match added {
-            None => bytes(value, &expected.columns)?,
-            Some(added) => is(value, &Bson::Document(columns::all(relation, Some(added))))?,
+        match (added, columns) {
+            (None, Some(columns)) => bytes(value, columns)?,
+            (Some(added), _) if expected.is_plain().is_some() => {
+                is(value, &Bson::Document(columns::all(relation, Some(added))))?;
+            }
+            // Looked at already.
+            (_, _) => {}
         }
         self.within(stages.collect())
     }
@@ -254,12 +255,12 @@ impl<'a> Verifier<'a> {
                     let fields = value.as_document()?;
                     only(fields, &["from", "localField", "foreignField", "let", "pipeline", "as"])?;
                     let inner = self::stages(fields.get_array("pipeline").ok()?)?;
-                    self.joined(fields.get("from").ok()?, inner, |relation| {
-                        match fields.get("foreignField").ok()? {
-                            Some(path) => listed(path.as_str()?, relation),
-                            None => Some(()),
-                        }
-                    })?;
+                    let by = fields.get("foreignField").ok()?;
+                    let by = match by {
+                        Some(by) => Some(by.as_str()?),
+                        None => None,
+                    };
+                    self.joined(fields.get("from").ok()?, inner, by)?;
                     if let Some(variables) = fields.get("let").ok()? {
                         inert(variables)?;
                     }
@@ -268,14 +269,14 @@ impl<'a> Verifier<'a> {
                     let fields = value.as_document()?;
                     only(fields, &["coll", "pipeline"])?;
                     let inner = self::stages(fields.get_array("pipeline").ok()?)?;
-                    self.joined(fields.get("coll").ok()?, inner, |_| Some(()))?;
+                    self.joined(fields.get("coll").ok()?, inner, None)?;
                 }
                 "$graphLookup" => {
                     let fields = value.as_document()?;
                     self.walked(fields)?;
                     let (next, cut) = stages.next()?;
                     (next == "$addFields").then_some(())?;
-                    let relation = &self.source_of(fields.get_str("from").ok()?)?.relation;
+                    let relation = &self.expected_of(fields.get_str("from").ok()?)?.relation;
                     let depth = fields.get("depthField").ok()?.map(bson::RawBsonRef::as_str);
                     is(
                         cut,
@@ -300,12 +301,12 @@ impl<'a> Verifier<'a> {
         &self,
         from: Option<RawBsonRef<'_>>,
         stages: Stages<'_>,
-        check: impl Fn(&Relation) -> Verified<()>,
+        by: Option<&str>,
     ) -> Verified<()> {
         if let Some(from) = from {
-            let source = self.source_of(from.as_str()?)?;
-            check(&source.relation)?;
-            return self.source(stages, source);
+            let expected = self.expected_of(from.as_str()?)?;
+            by.map_or(Some(()), |by| listed(by, &expected.relation))?;
+            return self.source(stages, expected, by);
         }
         let mut stages = stages.into_iter();
         let (name, value) = stages.next()?;
@@ -326,16 +327,44 @@ impl<'a> Verifier<'a> {
             "restrictSearchWithMatch",
         ];
         only(fields, &KEYS)?;
-        let source = self.source_of(fields.get_str("from").ok()?)?;
-        let relation = &source.relation;
+        let expected = self.expected_of(fields.get_str("from").ok()?)?;
+        let relation = &expected.relation;
+        // It looks at whole documents.
+        expected.is_clear()?;
+        let filter = expected.filter_seeing_all()?;
         listed(fields.get_str("connectFromField").ok()?, relation)?;
         listed(fields.get_str("connectToField").ok()?, relation)?;
         inert(fields.get("startWith").ok()??)?;
         match fields.get("restrictSearchWithMatch").ok()? {
-            Some(condition) => Self::filtered(condition.as_document()?, source),
-            None => source.expected.filter.is_none().then_some(()),
+            Some(condition) => filtered(condition.as_document()?, filter.as_deref()),
+            None => filter.is_none().then_some(()),
         }
     }
+}
+
+/// A condition that is the filter, or `{$and: [filter, own]}`.
+fn filtered(condition: &RawDocument, filter: Option<&RawDocumentBuf>) -> Verified<()> {
+    let Some(filter) = filter else { return inert_document(condition) };
+    if condition.as_bytes() == filter.as_bytes() {
+        return Some(());
+    }
+    let own = beside(condition)?;
+    let first = condition.iter().next()?.ok()?.1.as_array()?.into_iter().next()?.ok()?;
+    bytes(first, filter)?;
+    inert(own)
+}
+
+/// The second condition of `{$and: [.., ..]}`.
+fn beside(condition: &RawDocument) -> Verified<RawBsonRef<'_>> {
+    let mut parts = condition.iter();
+    let (key, operands) = parts.next()?.ok()?;
+    if key.as_str() != "$and" || parts.next().is_some() {
+        return None;
+    }
+    let mut operands = operands.as_array()?.into_iter();
+    operands.next()?.ok()?;
+    let own = operands.next()?.ok()?;
+    operands.next().is_none().then_some(own)
 }
 
 fn simple() -> Document {

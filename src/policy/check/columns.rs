@@ -43,14 +43,11 @@ pub(in crate::policy) fn missing(policy: &Template, catalog: &Catalog) -> Vec<No
 }
 
 /// What a policy asks of its context and must not.
-pub(in crate::policy) fn check(policy: &Template, documents: bool) -> Vec<Finding> {
+pub(in crate::policy) fn check(policy: &Template) -> Vec<Finding> {
     let asking = conditions(policy);
     let Some((first, _)) = asking.first() else { return Vec::new() };
     let find = |expr: &Expr, construct| Finding { shown: expr.to_string(), construct };
     let mut findings = Vec::new();
-    if documents {
-        findings.push(find(first, Construct::ColumnsOfDocuments));
-    }
     if policy.effect != Effect::Forbid && tested(first).is_some() {
         findings.push(find(first, Construct::ColumnsPermit));
     }

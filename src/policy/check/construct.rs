@@ -51,8 +51,6 @@ pub enum Construct {
     ColumnsPermit,
     /// `context` in another form than `context.columns.contains("c")`.
     ColumnsForm,
-    /// `context.columns` on MongoDB.
-    ColumnsOfDocuments,
     /// A construct that this version does not know.
     Unknown,
 }
@@ -84,7 +82,6 @@ impl fmt::Display for Construct {
             Self::Slot => "uses a template's slot",
             Self::ColumnsPermit => "asks in a permit which columns a query touches",
             Self::ColumnsForm => "asks of `context` something other than whether columns are touched",
-            Self::ColumnsOfDocuments => "hides a field of documents",
             Self::Unknown => "is not known to this version",
         })
     }
@@ -127,7 +124,6 @@ impl Construct {
             Self::ColumnsForm => {
                 "write `forbid (..) when { context.columns.contains(\"c\") && .. }`, or `containsAny([\"c\", \"d\"])`"
             }
-            Self::ColumnsOfDocuments => "take the field out of catalog.toml",
             Self::Unknown => {
                 "write it with `==`, `<`, `like`, `has`, `contains`, `&&`, `||`, `!` and `if`"
             }

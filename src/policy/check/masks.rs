@@ -60,9 +60,6 @@ pub(in crate::policy) fn check(
     if written.effect != Effect::Permit {
         found.push(bad(MASK, "and grants nothing that could be masked".to_owned()));
     }
-    if engine == EngineKind::Mongodb {
-        found.push(bad(MASK, "and fields of documents are not masked".to_owned()));
-    }
     match read(masks, columns) {
         Err((name, why)) => found.push(bad(name, why)),
         Ok(masked) => {
@@ -118,12 +115,23 @@ fn of_column(
         let why = format!("with `{name}`, which no relation has that the policy applies to");
         return Some((COLUMNS, why));
     }
-    let (relation, _) = columns.find(|(_, column)| !takes(column, mask, engine))?;
+    let (relation, column) = columns.find(|(_, column)| !takes(column, mask, engine))?;
+    if engine == EngineKind::Mongodb && !is_field(column) {
+        let why = "is `_id`, in a document, or a document that is listed field by field";
+        return Some((COLUMNS, format!("with `{name}`, which in `{}` {why}", relation.name)));
+    }
     let why = match mask {
         Mask::Null => "has a type that does not stay itself in an expression",
         Mask::Last4 => "is no plain text, of which the last characters could be shown",
     };
     Some((COLUMNS, format!("with `{name}`, which in `{}` {why}", relation.name)))
+}
+
+/// Whether a projection of MongoDB's can put something else in a field's place, as a whole, and leave everything else as it
+/// is. `_id` comes first in a document whatever is asked for.
+fn is_field(column: &Column) -> bool {
+    let name = column.name.as_str();
+    name != "_id" && !name.contains('.') && column.column_type != ColumnType::Document
 }
 
 /// Whether what a mask makes of a column compares, sorts and reads as the column itself does.
@@ -149,9 +157,10 @@ fn takes(column: &Column, mask: Mask, engine: EngineKind) -> bool {
             // The padding of CHAR is not part of its value, and TEXT has no length.
             EngineKind::Sqlserver => ["", "varchar", "nvarchar"].contains(&base),
         };
+    let kept = kept && (engine != EngineKind::Mongodb || is_field(column));
     match mask {
         Mask::Null => kept,
-        Mask::Last4 => kept && text,
+        Mask::Last4 => kept && text && !column.array,
     }
 }
 

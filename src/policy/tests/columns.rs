@@ -190,22 +190,58 @@ fn a_column_is_hidden_on_some_rows() {
 }
 
 #[test]
-fn native_rules_and_documents_hide_no_columns() {
+fn native_rules_hide_no_columns() {
     let rule = "forbid (principal, action, resource is projects) when { context.columns.contains(\"price\") };";
     let database = with(rule).unwrap();
     let [projects, tasks, _] = database.catalog.relations.as_slice() else { panic!() };
     assert!(database.symbolic_rules(projects).is_err());
     assert!(database.symbolic_rules(tasks).is_ok());
     assert!(database.is_permitted(projects));
+}
 
+/// What is in a hidden document is hidden, and a document of whose fields none is left.
+#[test]
+fn documents_are_hidden_with_what_is_in_them() {
     let settings = "engine = \"mongodb\"\nurl = \"env:URL\"\ntenant_filter_column = \"customer_id\"\ntenant_id_type = \"integer\"\n";
-    let catalog = "default_schema = \"app\"\n[[relation]]\nname = \"users\"\nprimary_key = [\"_id\"]\ncolumns = [\n\
-        { name = \"_id\", type = \"integer\", nullable = false },\n{ name = \"customer_id\", type = \"integer\", nullable = false },\n]\n";
-    let rule = "@id(\"c\") forbid (principal, action, resource) when { context.columns.contains(\"_id\") };";
-    refused(
-        settings,
-        catalog,
-        &[("a.cedar", &format!("{TENANT}{rule}"))],
-        "hides a field of documents",
+    let column = |name: &str, of: &str| {
+        format!("{{ name = \"{name}\", type = \"{of}\", nullable = false }},\n")
+    };
+    let columns: String = [
+        ("customer_id", "integer"),
+        ("a", "document"),
+        ("a.b", "text"),
+        ("a.c", "document"),
+        ("a.c.d", "text"),
+        ("ab", "text"),
+    ]
+    .map(|(name, of)| column(name, of))
+    .concat();
+    let catalog = format!(
+        "default_schema = \"app\"\n[[relation]]\nname = \"users\"\ncolumns = [\n{columns}]\n"
     );
+    let left = |hidden: &str| {
+        let rule = format!(
+            "{TENANT}@id(\"c\") forbid (principal, action, resource) when {{ context.columns.containsAny([{hidden}]) }};"
+        );
+        let database = load(settings, &catalog, &[("a.cedar", &rule)]).unwrap();
+        let caller = principal(Some(TenantId::Integer(82)), None);
+        let filters = database.predicates_for(&caller).unwrap();
+        let visible = filters.visible(&database.catalog).into_owned();
+        let relation = &visible.relations[0];
+        let names: Vec<String> =
+            relation.columns.iter().map(|column| column.name.to_string()).collect();
+        (names.join(" "), filters.filter_for(&relation.name).clone())
+    };
+    for (hidden, expected) in [
+        ("\"ab\"", "customer_id a a.b a.c a.c.d"),
+        ("\"a.b\"", "customer_id a a.c a.c.d ab"),
+        ("\"a.c.d\"", "customer_id a a.b ab"),
+        ("\"a.c\"", "customer_id a a.b ab"),
+        ("\"a\"", "customer_id ab"),
+        ("\"a.b\", \"a.c.d\"", "customer_id ab"),
+    ] {
+        assert_eq!(left(hidden).0, expected, "{hidden}");
+    }
+    // A relation of which nothing is left is none.
+    assert_eq!(left("\"a\", \"ab\", \"customer_id\"").1, RowFilter::NoRows);
 }

@@ -170,7 +170,7 @@ fn types_that_no_expression_keeps_are_not_masked() {
 }
 
 #[test]
-fn native_rules_and_documents_mask_no_columns() {
+fn native_rules_mask_no_columns() {
     let rule = format!(
         "@id(\"m\") @mask(\"null\") @columns(\"price\")
          permit (principal, action, resource) when {{ {OWN} }};"
@@ -180,10 +180,40 @@ fn native_rules_and_documents_mask_no_columns() {
     assert!(database.symbolic_rules(projects).is_err());
     assert!(database.symbolic_rules(tasks).is_ok());
     assert!(database.is_permitted(projects));
+}
 
+/// Fields at the top of a document, each as a whole.
+#[test]
+fn fields_of_documents_are_masked_at_the_top() {
     let settings = "engine = \"mongodb\"\nurl = \"env:URL\"\ntenant_filter_column = \"customer_id\"\ntenant_id_type = \"integer\"\n";
-    let catalog = "default_schema = \"app\"\n[[relation]]\nname = \"users\"\nprimary_key = [\"_id\"]\ncolumns = [\n\
-        { name = \"_id\", type = \"integer\", nullable = false },\n{ name = \"customer_id\", type = \"integer\", nullable = false },\n]\n";
-    let rule = rule.replace("price", "_id");
-    refused(settings, catalog, &[("a.cedar", &rule)], "fields of documents are not masked");
+    let column = |name: &str, of: &str| {
+        format!("{{ name = \"{name}\", type = \"{of}\", nullable = true }},\n")
+    };
+    let catalog = format!(
+        "default_schema = \"app\"\n[[relation]]\nname = \"users\"\nprimary_key = [\"_id\"]\ncolumns = [\n\
+         {{ name = \"_id\", type = \"integer\", nullable = false }},\n{{ name = \"customer_id\", type = \"integer\", nullable = false }},\n\
+         {{ name = \"tags\", type = \"text\", nullable = true, array = true }},\n{}{}{}{}{}]\n",
+        column("name", "text"),
+        column("salary", "decimal"),
+        column("meta", "json"),
+        column("address", "document"),
+        column("address.city", "text"),
+    );
+    for (name, null, last4) in [
+        ("name", true, true),
+        ("salary", true, false),
+        ("meta", true, false),
+        ("tags", true, false),
+        ("_id", false, false),
+        ("address", false, false),
+        ("address.city", false, false),
+    ] {
+        for (mask, expected) in [("null", null), ("last4", last4)] {
+            let rule = format!(
+                "@id(\"m\") @mask(\"{mask}\") @columns(\"{name}\") permit (principal, action, resource) when {{ {OWN} }};"
+            );
+            let loaded = load(settings, &catalog, &[("a.cedar", &rule)]);
+            assert_eq!(loaded.is_ok(), expected, "{name} {mask}");
+        }
+    }
 }

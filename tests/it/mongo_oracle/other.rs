@@ -45,7 +45,7 @@ fn changed(document: &Document, turn: usize) -> Document {
 }
 
 /// Another value, mostly of the same type.
-fn another(value: &Bson, turn: usize) -> Bson {
+pub(super) fn another(value: &Bson, turn: usize) -> Bson {
     match (turn % 5, value) {
         (4, _) => Bson::Array(vec![value.clone(), Bson::Int32(1)]),
         (0, Bson::String(_)) => Bson::String(String::new()),

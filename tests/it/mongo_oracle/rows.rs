@@ -71,7 +71,7 @@ async fn documents_are_seen_as_cedar_says() {
     assert!(seen > 100 && seen < all / 2, "{seen} of {all}");
 }
 
-const CATALOG: &str = r#"
+pub(super) const CATALOG: &str = r#"
 default_schema = "app"
 [[relation]]
 name = "things"
@@ -79,6 +79,7 @@ primary_key = ["_id"]
 columns = [
     { name = "_id", type = "integer", nullable = false },
     { name = "customer_id", type = "integer", nullable = false },
+    { name = "label", type = "text", nullable = true },
     { name = "n", type = "integer", nullable = true },
     { name = "m", type = "integer", nullable = true },
     { name = "ref", type = "objectid", nullable = true },
@@ -94,7 +95,7 @@ columns = [
 "#;
 
 /// Conditions, each tried in a permit and in a forbid.
-const CONDITIONS: &[&str] = &[
+pub(super) const CONDITIONS: &[&str] = &[
     "resource has n && resource.n == 5",
     "resource has n && resource.n != 5",
     "resource has n && resource.n < 5",
@@ -233,7 +234,7 @@ fn cases() -> Vec<Case> {
 
 /// The documents, with `m` beside every `n`, and the row of each. A field that breaks what the catalog says is judged as
 /// not there, and the flag says so.
-fn documents() -> Vec<(Document, Row, bool)> {
+pub(super) fn documents() -> Vec<(Document, Row, bool)> {
     let document = |(id, Case { field, value, row, breaks }): (i64, Case)| {
         let mut document = doc! { "_id": id, "customer_id": 82, "m": 5 };
         if let Some(value) = value {

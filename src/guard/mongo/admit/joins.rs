@@ -8,6 +8,7 @@ use crate::catalog::{ColumnType, Relation, RelationKind};
 use crate::guard::mongo::command::{inner, malformed, whole};
 use crate::guard::mongo::emit;
 use crate::guard::mongo::shape::{Found, Shape, is_path};
+use crate::guard::mongo::touch::Touch;
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::RowFilter;
 
@@ -66,6 +67,7 @@ impl<'a> Admit<'a> {
             (Some(local), Some(foreign), Some(target)) => {
                 shape.find(string(local, NAME)?)?;
                 looked_up(target, string(foreign, NAME)?)?;
+                self.unmasked(target, foreign.as_str())?;
             }
             (None, None, _) if fields.contains_key("pipeline") => {}
             _ => return Err(malformed(NAME)),
@@ -130,7 +132,10 @@ impl<'a> Admit<'a> {
                 "use `$lookup`",
             ));
         }
-        if let RowFilter::Where(predicate) = self.filters.filter_for(&target.name)
+        self.unmasked(target, None)?;
+        // It sees whole documents.
+        let columns = target.columns.iter().map(|column| &column.name);
+        if let RowFilter::Where(predicate) = &*self.filters.filter_touching(&target.name, columns)
             && emit::compares_columns(predicate)
         {
             return Err(Refusal::unsupported(
@@ -171,6 +176,7 @@ impl<'a> Admit<'a> {
         let required = |key: &str| fields.get(key).ok_or_else(|| malformed(NAME));
         // Without it the server takes whatever index there is, and that may be on a field that is not listed.
         looked_up(relation, string(required("key")?, NAME)?)?;
+        self.unmasked(relation, None)?;
         let distance = string(required("distanceField")?, NAME)?;
         required("near")?;
         for (key, value) in fields {
@@ -190,6 +196,29 @@ impl<'a> Admit<'a> {
         let mut shape = Shape::of(relation);
         shape.add(distance);
         Ok(shape)
+    }
+
+    /// That the server looks at no value of a masked field by itself, before the mask is there: at none of this path, or at
+    /// none at all.
+    // INVARIANT (isolation): what is looked up by is compared as it is stored.
+    fn unmasked(&self, relation: &Relation, path: Option<&str>) -> Result<(), Refusal> {
+        let source = self.sources.get(&relation.name.name)?.filter(|source| source.is_masked());
+        let Some(source) = source else { return Ok(()) };
+        let masked = match path {
+            Some(path) => {
+                let mut touch = Touch::new(relation);
+                touch.name(path);
+                source.shows_masks(&touch)
+            }
+            None => true,
+        };
+        if masked {
+            return Err(Refusal::unsupported(
+                "a search by fields of which some values are masked",
+                "use `$lookup` with `let` and a `pipeline`, or `$match`",
+            ));
+        }
+        Ok(())
     }
 
     /// A condition that stands beside the filter, where no fence can be put between the two.

@@ -1,5 +1,7 @@
 //! Commands that the rewriter never makes: each fixture's with one thing wrong.
 
+mod shown;
+
 use std::path::Path;
 
 use bson::raw::RawDocumentBuf;
