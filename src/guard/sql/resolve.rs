@@ -373,7 +373,10 @@ impl Resolver<'_> {
         }
         if let Distinct::On(exprs) = distinct {
             for expr in exprs {
-                self.output_term(expr, &columns)?;
+                // As in ORDER BY: <https://www.postgresql.org/docs/current/sql-select.html#SQL-DISTINCT>.
+                if !self.is_result_column(expr, &columns) {
+                    self.output_term(expr, &columns)?;
+                }
             }
         }
         for item in order_by {
@@ -411,18 +414,21 @@ impl Resolver<'_> {
 
     /// A term of ORDER BY: a result column first, in both dialects, when the whole term is a name.
     fn order_item(&mut self, item: &mut OrderItem, columns: &[ScopeColumn]) -> Resolved<()> {
-        if let Expr::Column(parts) = &item.expr
-            && let [name] = parts.as_slice()
-            && let Some(column) =
-                columns.iter().find(|c| c.name.as_ref().is_some_and(|own| self.same(own, name)))
-        {
-            if let Some(name) = &column.name {
-                item.expr = Expr::Column(vec![name.clone()]);
-            }
+        if self.is_result_column(&mut item.expr, columns) {
             return Ok(());
         }
         let any = matches!(self.dialect, Dialect::Sqlite | Dialect::Mysql);
         self.expr(&mut item.expr, if any { columns } else { &[] }, Place::Output).map(drop)
+    }
+
+    /// Whether the whole term is the name of a result column, which it then takes the spelling of.
+    fn is_result_column(&self, term: &mut Expr, columns: &[ScopeColumn]) -> bool {
+        let Expr::Column(parts) = &mut *term else { return false };
+        let [name] = parts.as_mut_slice() else { return false };
+        let mut names = columns.iter().filter_map(|column| column.name.as_ref());
+        let Some(own) = names.find(|own| self.same(own, name)) else { return false };
+        *name = own.clone();
+        true
     }
 
     fn items(&mut self, items: &mut [SelectItem]) -> Resolved<Vec<ScopeColumn>> {

@@ -115,8 +115,14 @@ impl Resolver<'_> {
     }
 
     fn natural(&mut self, left: &Scope, right: &Scope) -> Resolved<Vec<Name>> {
-        // The server finds out by itself which columns are common.
-        self.used.all(left.bindings.iter().chain(&right.bindings));
+        // The server finds out by itself which columns are common: those that are must be listed, and no other becomes so
+        // by being listed. It may fold letters that we do not.
+        let bindings = left.bindings.iter().chain(&right.bindings);
+        let mut columns = bindings.clone().flat_map(|binding| &binding.columns);
+        if !columns.all(|column| column.name.as_ref().is_some_and(|name| name.as_str().is_ascii()))
+        {
+            self.used.all(bindings);
+        }
         let mut names = left.common_names(right, self.dialect);
         self.using(&mut names, left, right)
     }
