@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::catalog::{Catalog, Misplaced, check_documents, read as read_catalog};
 use crate::identity::DatabaseId;
 
+use super::check::columns::changes;
 use super::check::{Finding, check, columns, entity_type_of, masks, reads_scope};
 use super::place::{Place, Position, Text};
 use super::problem::{LoadError, Problem, Reason};
@@ -344,7 +345,12 @@ impl<'a> Policies<'a> {
                 _ => Reason::Invalid(message),
             };
             let problem = loaded.file.problem_of(loaded.source, error, reason);
-            let help = problem.help.map(|help| sentence(error.policy_id(), help));
+            let help = match error {
+                ValidationError::UnrecognizedEntityType(_) => problem
+                    .help
+                    .map(|help| nearest_type(&problem.reason.to_string(), schema).unwrap_or(help)),
+                _ => problem.help.map(|help| sentence(error.policy_id(), help)),
+            };
             report(Problem { help, ..problem });
         }
         for warning in result.validation_warnings() {
@@ -418,4 +424,13 @@ fn version(sources: &Sources, policies: &[&(String, String)]) -> String {
         add(text);
     }
     format!("{:x}", hash.finalize())
+}
+
+/// The hint at an unknown type. Of several that are equally near, Cedar names one or another from run to run.
+fn nearest_type(message: &str, schema: &Schema) -> Option<String> {
+    let (_, rest) = message.split_once('`')?;
+    let (unknown, _) = rest.split_once('`')?;
+    let known = schema.entity_types().map(ToString::to_string);
+    let nearest = known.min_by_key(|known| (changes(unknown, known), known.clone()))?;
+    Some(format!("did you mean `{nearest}`?"))
 }

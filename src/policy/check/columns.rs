@@ -107,7 +107,7 @@ fn tested(expr: &Expr) -> Option<BTreeSet<ColumnName>> {
 }
 
 /// How many letters must be changed, put in or left out to make one word the other.
-pub(super) fn changes(left: &str, right: &str) -> usize {
+pub(in crate::policy) fn changes(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut above: Vec<usize> = (0..=right.len()).collect();
     for (row, letter) in left.chars().enumerate() {

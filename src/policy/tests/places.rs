@@ -120,3 +120,23 @@ fn catalogs_and_settings_that_are_no_toml_say_where() {
         assert_eq!(found(settings, catalog, &[]), [expected]);
     }
 }
+
+/// Cedar goes through its types in an order that is another each time.
+#[test]
+fn of_equally_near_names_the_first_is_hinted_at() {
+    let relations: Vec<String> = ('a'..='h')
+        .map(|last| {
+            format!(
+                "[[relation]]\nname = \"rows_{last}\"\ncolumns = [{{ name = \"customer_id\", type = \"integer\", nullable = false }}]\n"
+            )
+        })
+        .collect();
+    let catalog = format!("default_schema = \"public\"\n{}", relations.join(""));
+    let settings =
+        "engine = \"postgresql\"\nurl = \"env:URL\"\ntenant_filter_column = \"customer_id\"\n";
+    let policy = "@id(\"a\") permit (principal, action, resource is rows_);";
+    for _ in 0..20 {
+        let error = load(settings, &catalog, &[("a.cedar", policy)]).err().unwrap().to_string();
+        assert!(error.contains("did you mean `rows_a`?"), "{error}");
+    }
+}
