@@ -11,6 +11,7 @@ use crate::cli::run;
 use crate::world::root;
 
 mod answers;
+mod mongodb;
 mod reports;
 
 /// A copy of the demo's folder with one of its files of tests. All of it may be changed.
