@@ -21,6 +21,7 @@
 //! negation keeps a row whose parent is missing; only [`Predicate::Parent`], negated, asks for such rows.
 //! As a row has one parent at most, `Related(a) AND Related(b)` by one key is `Related(a AND b)`, and so with `OR`.
 
+mod comparison;
 mod hidden;
 mod kept;
 mod masks;
@@ -31,6 +32,7 @@ mod touched;
 use std::collections::BTreeMap;
 
 use crate::catalog::{ColumnName, RelationName};
+pub use comparison::CmpOp;
 use hidden::Columns;
 pub(crate) use hidden::gone;
 use kept::Kept;
@@ -49,62 +51,6 @@ pub enum Value {
     Bool(bool),
     /// An instant, in milliseconds since 1970-01-01T00:00:00Z, Cedar's own unit.
     Datetime(i64),
-}
-
-/// How two values are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum CmpOp {
-    /// `=`
-    Eq,
-    /// `<>`
-    Ne,
-    /// `<`
-    Lt,
-    /// `<=`
-    Le,
-    /// `>`
-    Gt,
-    /// `>=`
-    Ge,
-}
-
-impl CmpOp {
-    /// The operator for the same comparison with its sides swapped: `5 > x` is `x < 5`.
-    #[must_use]
-    pub fn mirror(self) -> Self {
-        match self {
-            Self::Eq => Self::Eq,
-            Self::Ne => Self::Ne,
-            Self::Lt => Self::Gt,
-            Self::Le => Self::Ge,
-            Self::Gt => Self::Lt,
-            Self::Ge => Self::Le,
-        }
-    }
-
-    /// The operator that holds exactly where this one does not: `NOT x < 5` is `x >= 5`.
-    #[must_use]
-    pub fn negate(self) -> Self {
-        match self {
-            Self::Eq => Self::Ne,
-            Self::Ne => Self::Eq,
-            Self::Lt => Self::Ge,
-            Self::Le => Self::Gt,
-            Self::Gt => Self::Le,
-            Self::Ge => Self::Lt,
-        }
-    }
-
-    fn holds<T: Ord>(self, left: &T, right: &T) -> bool {
-        match self {
-            Self::Eq => left == right,
-            Self::Ne => left != right,
-            Self::Lt => left < right,
-            Self::Le => left <= right,
-            Self::Gt => left > right,
-            Self::Ge => left >= right,
-        }
-    }
 }
 
 /// One element of a [`LikePattern`].
@@ -409,21 +355,6 @@ impl FromIterator<(RelationName, RowFilter)> for PredicateSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const OPERATORS: [CmpOp; 6] =
-        [CmpOp::Eq, CmpOp::Ne, CmpOp::Lt, CmpOp::Le, CmpOp::Gt, CmpOp::Ge];
-
-    #[test]
-    fn mirror_swaps_sides_and_negate_complements() {
-        for op in OPERATORS {
-            assert_eq!(op.mirror().mirror(), op);
-            assert_eq!(op.negate().negate(), op);
-            for (left, right) in [(1, 2), (2, 2), (3, 2)] {
-                assert_eq!(op.holds(&left, &right), op.mirror().holds(&right, &left), "{op:?}");
-                assert_eq!(op.holds(&left, &right), !op.negate().holds(&left, &right), "{op:?}");
-            }
-        }
-    }
 
     fn atom(column: &str, value: i64) -> Predicate {
         Predicate::Compare {

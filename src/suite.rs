@@ -21,7 +21,8 @@ use crate::engine::{Cell, Engine};
 use crate::predicate::Row;
 pub use coverage::{Coverage, Item, KINDS};
 use given::Given;
-pub(crate) use rows::instant;
+pub(crate) use rows::{MAX_HOPS, instant};
+pub(crate) use run::word;
 pub use run::{Ran, Stage};
 pub use snapshot::Snapshots;
 

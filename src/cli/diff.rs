@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Format;
-use super::example::{self, ExampleEntry};
+use super::example::{self, ExampleEntry, number};
 use super::output::{self, Failed};
 use super::side::{self, Side};
 use crate::identity::DatabaseId;
@@ -135,19 +135,18 @@ fn verdict(pairs: &[Pair<'_>], args: &DiffArgs) -> Result<(), Failed> {
         let all = pairs.iter().flat_map(|pair| &pair.differences);
         all.filter(|one| asked.iter().any(|asked| asked.word(one) == word)).count()
     };
-    let relations = |count: usize| if count == 1 { "relation" } else { "relations" };
     let granted = count("GRANTS", &[Asked::Granted]);
     if granted > 0 {
-        return Err(Failed::new("newly_granted", format!("{granted} {}", relations(granted))));
+        return Err(Failed::new("newly_granted", number(granted, "relation")));
     }
     let denied = count("DENIES", &[Asked::Denied]);
     if args.same && denied > 0 {
-        return Err(Failed::new("newly_denied", format!("{denied} {}", relations(denied))));
+        return Err(Failed::new("newly_denied", number(denied, "relation")));
     }
     let asked: &[Asked] = if args.same { &Asked::BOTH } else { &[Asked::Granted] };
     let open = count("NOT PROVED", asked);
     if (args.require || args.same) && open > 0 {
-        return Err(Failed::not_proved(format!("{open} {}", relations(open))));
+        return Err(Failed::not_proved(number(open, "relation")));
     }
     Ok(())
 }
@@ -178,12 +177,9 @@ fn as_text(pairs: &[Pair<'_>]) -> String {
         }
     }
     let words = ["PROVED", "GRANTS", "DENIES", "NOT PROVED"];
-    let counts = words.map(|word| {
-        let all = pairs.iter().flat_map(|pair| &pair.differences);
-        let all = all.flat_map(|one| Asked::BOTH.map(|asked| asked.word(one)));
-        format!("{} {word}", all.filter(|found| *found == word).count())
-    });
-    text.push_str(&counts.join(", "));
+    let all = pairs.iter().flat_map(|pair| &pair.differences);
+    let found = all.flat_map(|one| Asked::BOTH.map(|asked| asked.word(one)));
+    text.push_str(&example::counts(&words, &found.collect::<Vec<_>>()));
     text
 }
 

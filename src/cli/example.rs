@@ -43,6 +43,19 @@ pub(super) fn by(word: &str, ids: &[String]) -> String {
     if ids.is_empty() { String::new() } else { format!("    {word}: {}\n", ids.join(", ")) }
 }
 
+/// How many there are of each word, in the order of `words`: `3 PROVED, 0 LEAK`.
+pub(super) fn counts(words: &[&str], found: &[&str]) -> String {
+    let count = |word: &&str| found.iter().filter(|found| *found == word).count();
+    let counts: Vec<String> = words.iter().map(|word| format!("{} {word}", count(word))).collect();
+    counts.join(", ")
+}
+
+/// So many of them: `1 relation`, `2 relations`.
+pub(super) fn number(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// The row's columns, and those of related rows under their paths. A related row of which nothing is known is named by its
 /// key.
 fn cells(row: &Row) -> Map<String, Json> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use super::example::{self, ExampleEntry};
+use super::example::{self, ExampleEntry, number};
 use super::output::{self, Failed};
 use super::{Format, check, load};
 use crate::identity::DatabaseId;
@@ -108,11 +108,6 @@ fn verdict(proved: &[Proved<'_>], require: bool) -> Result<(), Failed> {
     Ok(())
 }
 
-fn number(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
-}
-
 /// The answer in a word or two.
 fn word_of(finding: &Finding) -> &'static str {
     match (&finding.answer, &finding.claim) {
@@ -149,7 +144,11 @@ fn hint(finding: &Finding) -> Option<&'static str> {
         (Answer::Refuted(_), Claim::NeverFails(_)) => {
             Some("a permit that fails permits nothing, a forbid that fails denies")
         }
-        _ => None,
+        (Answer::Refuted(_), Claim::Isolated | Claim::Shared)
+        | (
+            Answer::Proved | Answer::NotProved(_),
+            Claim::Isolated | Claim::NeverFails(_) | Claim::Shared | Claim::Filter { .. },
+        ) => None,
     }
 }
 
@@ -178,11 +177,8 @@ fn as_text(proved: &[Proved<'_>]) -> String {
     let words = ["PROVED", "LEAK", "MAY FAIL", "NOT SHARED", "WRONG FILTER", "NOT PROVED"];
     let words = words.into_iter().filter(|word| certified(proved) || *word != "WRONG FILTER");
     let words: Vec<&str> = words.collect();
-    let counts = words.into_iter().map(|word| {
-        let all = proved.iter().flat_map(|one| &one.findings);
-        format!("{} {word}", all.filter(|finding| word_of(finding) == word).count())
-    });
-    text.push_str(&counts.collect::<Vec<_>>().join(", "));
+    let found = proved.iter().flat_map(|one| &one.findings).map(word_of);
+    text.push_str(&example::counts(&words, &found.collect::<Vec<_>>()));
     text
 }
 

@@ -248,7 +248,32 @@ pub enum Reason {
 impl Reason {
     /// Whether the folder is served all the same.
     pub fn is_warning(&self) -> bool {
-        matches!(self, Self::Dead | Self::Shadowed { .. } | Self::Unmatched)
+        match self {
+            Self::Dead | Self::Shadowed { .. } | Self::Unmatched => true,
+            Self::DatabaseId(_)
+            | Self::Unreadable(_)
+            | Self::Settings(_)
+            | Self::Catalog(_)
+            | Self::NoRelations
+            | Self::EntityType { .. }
+            | Self::Schema(_)
+            | Self::FilterColumnMissing { .. }
+            | Self::FilterColumnType { .. }
+            | Self::Declaration { .. }
+            | Self::ScopeUnused
+            | Self::TooLong
+            | Self::Syntax(_)
+            | Self::MissingId
+            | Self::DuplicateId { .. }
+            | Self::Template
+            | Self::Invalid(_)
+            | Self::Unguarded(_)
+            | Self::Impossible
+            | Self::Deceptive(_)
+            | Self::NoSuchColumn { .. }
+            | Self::Annotation { .. }
+            | Self::Inexpressible { .. } => false,
+        }
     }
 
     /// A name that does not change.

@@ -24,7 +24,16 @@ fn without_redundant_guards(predicate: Predicate) -> Predicate {
                 Predicate::IsNull { column, negated: true } => {
                     operands.iter().any(|other| other != guard && rejects_null(other, column))
                 }
-                _ => false,
+                Predicate::IsNull { negated: false, .. }
+                | Predicate::And(_)
+                | Predicate::Or(_)
+                | Predicate::Compare { .. }
+                | Predicate::CompareColumns { .. }
+                | Predicate::In { .. }
+                | Predicate::Like { .. }
+                | Predicate::Elements { .. }
+                | Predicate::Related { .. }
+                | Predicate::Parent { .. } => false,
             };
             let kept: Vec<Predicate> =
                 operands.iter().filter(|operand| !redundant(operand)).cloned().collect();
@@ -65,7 +74,15 @@ fn merged(operands: Vec<Predicate>, all: bool) -> Vec<Predicate> {
             Predicate::Related { hop: of, .. } | Predicate::Parent { hop: of, negated: false } => {
                 of == &hop
             }
-            _ => false,
+            Predicate::Parent { negated: true, .. }
+            | Predicate::And(_)
+            | Predicate::Or(_)
+            | Predicate::Compare { .. }
+            | Predicate::CompareColumns { .. }
+            | Predicate::In { .. }
+            | Predicate::Like { .. }
+            | Predicate::Elements { .. }
+            | Predicate::IsNull { .. } => false,
         };
         let Some(before) = kept.iter_mut().find(same) else {
             kept.push(match asked {

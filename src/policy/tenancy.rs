@@ -81,7 +81,10 @@ impl Tenancy {
         let tenant = self.tenant.holds(row, |value| match (&principal.tenant, value) {
             (Some(TenantId::Integer(id)), Value::Long(value)) => id == value,
             (Some(TenantId::Uuid(id) | TenantId::String(id)), Value::String(value)) => id == value,
-            _ => false,
+            (
+                Some(TenantId::Integer(_) | TenantId::Uuid(_) | TenantId::String(_)) | None,
+                Value::Long(_) | Value::String(_) | Value::Bool(_) | Value::Datetime(_),
+            ) => false,
         });
         let scope = principal.scope.as_ref().is_none_or(|scope| {
             let own =

@@ -242,7 +242,20 @@ fn may_hold(column: &Column, text: &str) -> bool {
         ColumnType::ObjectId => {
             text.len() == 24 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         }
-        _ => true,
+        ColumnType::Integer
+        | ColumnType::Float
+        | ColumnType::Decimal
+        | ColumnType::Boolean
+        | ColumnType::Text
+        | ColumnType::Bytes
+        | ColumnType::Date
+        | ColumnType::Timestamp
+        | ColumnType::Timestamptz
+        | ColumnType::Time
+        | ColumnType::Interval
+        | ColumnType::Json
+        | ColumnType::Document
+        | ColumnType::Other => true,
     }
 }
 

@@ -183,7 +183,7 @@ impl Writer<'_, '_> {
                 format!("({name} <> {} OR {name} IS NULL)", self.literal(value))
             }
             Test::Compare(op, value) => {
-                format!("{name} {} {}", comparison(*op), self.literal(value))
+                format!("{name} {} {}", op.symbol(), self.literal(value))
             }
             Test::OneOf(values) => {
                 let values: Vec<String> = values.iter().map(|value| self.literal(value)).collect();
@@ -306,16 +306,5 @@ impl Writer<'_, '_> {
             keys.push(self.identifier(key.as_str()));
         }
         if keys.is_empty() { String::new() } else { format!(" ORDER BY {}", keys.join(", ")) }
-    }
-}
-
-fn comparison(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq => "=",
-        CmpOp::Ne => "<>",
-        CmpOp::Lt => "<",
-        CmpOp::Le => "<=",
-        CmpOp::Gt => ">",
-        CmpOp::Ge => ">=",
     }
 }

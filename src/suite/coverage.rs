@@ -6,7 +6,7 @@ use std::fmt;
 use crate::catalog::{Catalog, ColumnName, RelationName};
 use crate::identity::{ClaimValue, Principal, TenantId};
 use crate::policy::{Database, Verdict};
-use crate::predicate::{CmpOp, Hop, PatternElement, Predicate, Quantifier, Row, RowFilter, Value};
+use crate::predicate::{Hop, PatternElement, Predicate, Quantifier, Row, RowFilter, Value};
 
 /// Something that a test can exercise.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -192,10 +192,10 @@ fn conditions(
             }
         }
         Predicate::Compare { column, op, value: other } => {
-            condition(format!("{path}{column} {} {}", symbol(*op), value(other)));
+            condition(format!("{path}{column} {} {}", op.symbol(), value(other)));
         }
         Predicate::CompareColumns { left, op, right } => {
-            condition(format!("{path}{left} {} {path}{right}", symbol(*op)));
+            condition(format!("{path}{left} {} {path}{right}", op.symbol()));
         }
         Predicate::In { column, values, negated } => {
             let values = match claimed(principal, values) {
@@ -241,7 +241,10 @@ fn called(value: &Value, principal: &Principal) -> String {
     let tenant = match (&principal.tenant, value) {
         (Some(TenantId::Integer(id)), Value::Long(value)) => id == value,
         (Some(TenantId::Uuid(id) | TenantId::String(id)), Value::String(value)) => id == value,
-        (Some(_) | None, _) => false,
+        (
+            Some(TenantId::Integer(_) | TenantId::Uuid(_) | TenantId::String(_)) | None,
+            Value::Long(_) | Value::String(_) | Value::Bool(_) | Value::Datetime(_),
+        ) => false,
     };
     let scope = principal
         .scope
@@ -273,15 +276,4 @@ fn claimed<'a>(principal: &'a Principal, values: &[Value]) -> Option<&'a str> {
         }
     };
     principal.claims.iter().find(|(_, claim)| is(claim)).map(|(name, _)| name)
-}
-
-fn symbol(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq => "=",
-        CmpOp::Ne => "<>",
-        CmpOp::Lt => "<",
-        CmpOp::Le => "<=",
-        CmpOp::Gt => ">",
-        CmpOp::Ge => ">=",
-    }
 }

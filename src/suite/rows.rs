@@ -9,7 +9,7 @@ use crate::policy::Database;
 use crate::predicate::{Hop, Parent, Row, Value};
 
 /// Foreign keys are followed so far: rows may name each other in a circle.
-const MAX_HOPS: usize = 8;
+pub(crate) const MAX_HOPS: usize = 8;
 
 /// One row of a file.
 pub(super) struct Read {

@@ -420,6 +420,7 @@ fn complete(relation: Option<&Relation>, rows: &[Vec<Cell>]) -> Result<(), Ran> 
     Ok(())
 }
 
-fn word(visible: bool) -> &'static str {
+/// What is said of a row.
+pub(crate) fn word(visible: bool) -> &'static str {
     if visible { "visible" } else { "hidden" }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::{Database, LoadError, Sources};
-use dialektai::predicate::{CmpOp, PatternElement, Predicate, Quantifier, RowFilter, Value};
+use dialektai::predicate::{PatternElement, Predicate, Quantifier, RowFilter, Value};
 
 use crate::policy_oracle::claims;
 
@@ -90,9 +90,9 @@ fn read(predicate: &Predicate) -> String {
         Predicate::And(operands) => list(operands, " and "),
         Predicate::Or(operands) => list(operands, " or "),
         Predicate::Compare { column, op, value } => {
-            format!("{column} {} {}", symbol(*op), read_value(value))
+            format!("{column} {} {}", op.symbol(), read_value(value))
         }
-        Predicate::CompareColumns { left, op, right } => format!("{left} {} {right}", symbol(*op)),
+        Predicate::CompareColumns { left, op, right } => format!("{left} {} {right}", op.symbol()),
         Predicate::In { column, values, negated } => {
             let values: Vec<String> = values.iter().map(read_value).collect();
             format!("{column} {}in ({})", not(*negated), values.join(", "))
@@ -119,17 +119,6 @@ fn read(predicate: &Predicate) -> String {
         Predicate::IsNull { column, negated } => format!("{column} is {}null", not(*negated)),
         Predicate::Related { hop, predicate } => format!("{} with {}", hop.name, read(predicate)),
         Predicate::Parent { hop, negated } => format!("{}{} exists", not(*negated), hop.name),
-    }
-}
-
-fn symbol(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq => "=",
-        CmpOp::Ne => "<>",
-        CmpOp::Lt => "<",
-        CmpOp::Le => "<=",
-        CmpOp::Gt => ">",
-        CmpOp::Ge => ">=",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::relation::{HiddenColumn, MaskedColumn, PolicyEntry, RelationEntry, Rows};
 use super::{Document, QueryEntry, row::RowEntry};
+use crate::suite::word;
 
 pub(super) fn text(document: &Document<'_>) -> String {
     let mut lines = Vec::new();
@@ -115,7 +116,7 @@ fn verdict(row: &RowEntry, lines: &mut Vec<String>) {
         lines.push(format!("row {key}: there is none"));
         return;
     }
-    let word = if *visible { "visible" } else { "hidden" };
+    let word = word(*visible);
     let by = match (visible, deciding.as_slice()) {
         (false, []) => "no permit applies".to_owned(),
         (_, deciding) => format!("decided by {}", deciding.join(", ")),

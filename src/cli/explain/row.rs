@@ -24,6 +24,7 @@ use crate::identity::Principal;
 use crate::policy::{Database, Verdict};
 use crate::predicate::{Mask, PredicateSet, Row, RowFilter};
 use crate::service::{self, Failure, NotServed};
+use crate::suite::word;
 use read::Reader;
 
 /// Who looks, and where.
@@ -183,10 +184,6 @@ fn agreed(cedar: bool, filter: bool, database: Option<bool>) -> Result<bool, Fai
         return Ok(cedar);
     }
     Err(disagree(word(cedar), word(filter), database.map(word)))
-}
-
-fn word(visible: bool) -> &'static str {
-    if visible { "visible" } else { "hidden" }
 }
 
 fn disagree(cedar: &str, filter: &str, database: Option<&str>) -> Failed {

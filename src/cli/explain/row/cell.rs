@@ -7,15 +7,28 @@ use crate::suite::instant;
 
 /// A cell of SQL as a value of the type that the catalog says; `None` for one that is none.
 pub(super) fn value(cedar: CedarType, cell: &Cell) -> Option<Value> {
-    match (cedar, cell) {
-        (CedarType::Long, Cell::Integer(number)) => Some(Value::Long(*number)),
-        (CedarType::Long, Cell::Unsigned(number)) => i64::try_from(*number).ok().map(Value::Long),
-        (CedarType::Bool, Cell::Bool(truth)) => Some(Value::Bool(*truth)),
+    match (cell, cedar) {
+        (Cell::Integer(number), CedarType::Long) => Some(Value::Long(*number)),
+        (Cell::Unsigned(number), CedarType::Long) => i64::try_from(*number).ok().map(Value::Long),
+        (Cell::Bool(truth), CedarType::Bool) => Some(Value::Bool(*truth)),
         // Engines without truth values have integers for them.
-        (CedarType::Bool, Cell::Integer(number @ (0 | 1))) => Some(Value::Bool(*number == 1)),
-        (CedarType::String, Cell::Text(text)) => Some(Value::String(text.clone())),
-        (CedarType::Datetime, Cell::Text(text)) => moment(text).map(Value::Datetime),
-        (CedarType::Long | CedarType::Bool | CedarType::String | CedarType::Datetime, _) => None,
+        (Cell::Integer(number @ (0 | 1)), CedarType::Bool) => Some(Value::Bool(*number == 1)),
+        (Cell::Text(text), CedarType::String) => Some(Value::String(text.clone())),
+        (Cell::Text(text), CedarType::Datetime) => moment(text).map(Value::Datetime),
+        (
+            Cell::Null
+            | Cell::Bool(_)
+            | Cell::Integer(_)
+            | Cell::Unsigned(_)
+            | Cell::Real(_)
+            | Cell::Decimal(_)
+            | Cell::Text(_)
+            | Cell::Bytes(_)
+            | Cell::Json(_)
+            | Cell::Array(_)
+            | Cell::Document(_),
+            CedarType::Long | CedarType::Bool | CedarType::String | CedarType::Datetime,
+        ) => None,
     }
 }
 

@@ -12,9 +12,7 @@ use crate::guard::Language;
 use crate::policy::Database;
 use crate::predicate::{Parent, PredicateSet, Row, RowFilter};
 use crate::service::{self, Failure};
-
-/// Foreign keys are followed so far: rows may name each other in a circle.
-const MAX_HOPS: usize = 8;
+use crate::suite::MAX_HOPS;
 
 /// Reads rows as the operator.
 pub(super) struct Reader<'a> {
