@@ -7,6 +7,7 @@ mod built;
 pub mod declared;
 mod demo;
 mod inspected;
+mod mask_key;
 mod mongodb;
 mod mssql;
 mod mysql;
@@ -27,6 +28,7 @@ use crate::policy::settings::{EngineKind, Limits, Settings};
 pub use built::TableRows;
 use demo::Demo;
 pub use inspected::{Census, Introspected, Misfit, Power, Role};
+use mask_key::MaskKey;
 pub use mongodb::create_role;
 
 /// An open database.
@@ -130,6 +132,9 @@ pub enum EngineError {
     /// The settings name no usable place.
     #[error("the `url` in `database.toml` is not usable: {0}")]
     Url(&'static str),
+    /// The settings name no usable secret to mask with.
+    #[error("the `mask_key` in `database.toml` is not usable: {0}")]
+    MaskKey(&'static str),
     /// An engine that this build does not run.
     #[error("queries do not run on `{}` databases yet", .0.name())]
     Unsupported(EngineKind),
@@ -161,6 +166,7 @@ impl EngineError {
     pub fn code(self) -> &'static str {
         match self {
             Self::Unavailable | Self::Url(_) | Self::Unsupported(_) => "database_unavailable",
+            Self::MaskKey(_) => "mask_key_unusable",
             Self::Login => "database_login_failed",
             Self::Tls => "database_tls_failed",
             Self::Full => "database_full",
@@ -225,7 +231,10 @@ impl Engine {
     ) -> Result<Rows, EngineError> {
         let select = query.query();
         match self {
-            Self::Sqlite(sqlite) => sqlite.run(select.text(), select.binds(), catalog).await,
+            Self::Sqlite(sqlite) => {
+                let binds = MaskKey::none().values(select.binds())?;
+                sqlite.run(select.text(), &binds, catalog).await
+            }
             Self::Postgres(postgres) => postgres.run(select, catalog).await,
             Self::Mysql(mysql) => mysql.run(select, catalog).await,
             Self::Mssql(mssql) => mssql.run(select, catalog).await,
@@ -242,6 +251,16 @@ impl Engine {
             Self::Sqlite(_) | Self::Postgres(_) | Self::Mysql(_) | Self::Mssql(_) => {
                 Err(EngineError::Failed)
             }
+        }
+    }
+
+    /// Why queries cannot be masked as the settings say, where they cannot.
+    pub fn mask_key_problem(&self) -> Option<EngineError> {
+        match self {
+            Self::Sqlite(_) | Self::Mongodb(_) => None,
+            Self::Postgres(postgres) => postgres.mask_key.problem(),
+            Self::Mysql(mysql) => mysql.mask_key.problem(),
+            Self::Mssql(mssql) => mssql.mask_key.problem(),
         }
     }
 

@@ -175,6 +175,7 @@ impl Matter {
                 EngineError::Url(_) => "unusable_url",
                 EngineError::Unsupported(_) => "unsupported_engine",
                 EngineError::Unavailable
+                | EngineError::MaskKey(_)
                 | EngineError::Login
                 | EngineError::Tls
                 | EngineError::Full
@@ -353,6 +354,9 @@ fn unreachable_hint(error: EngineError) -> Option<&'static str> {
             Some("look at `url`, at the network and at the server's log")
         }
         EngineError::Url(_) => Some("look at `url` in `database.toml`"),
+        EngineError::MaskKey(_) => Some(
+            "put a secret of 32 bytes or more into the environment variable that `mask_key` names",
+        ),
         EngineError::Unsupported(_) => None,
         EngineError::Login => Some("look at user, password and database of `url`"),
         EngineError::Tls => Some("look at what `url` and the server say about encryption"),

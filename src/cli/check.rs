@@ -158,7 +158,9 @@ async fn one(id: String, folder: &Path, offline: bool) -> Checked {
 /// An address that cannot be used is the folder's fault, not the network's.
 fn unreachable(error: EngineError) -> Status {
     match error {
-        EngineError::Url(_) | EngineError::Unsupported(_) => Status::Error,
+        EngineError::Url(_) | EngineError::MaskKey(_) | EngineError::Unsupported(_) => {
+            Status::Error
+        }
         EngineError::Unavailable
         | EngineError::Login
         | EngineError::Tls

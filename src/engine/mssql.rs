@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::mask_key::MaskKey;
 use super::pool::{Job, Pool, RawRows, Server};
 use super::{AnswerColumn, EngineError, Introspected, Rows};
 use crate::catalog::Catalog;
@@ -38,6 +39,7 @@ const INTROSPECTION: Duration = Duration::from_mins(1);
 /// A SQL Server server. Connections are made when they are needed.
 pub struct Mssql {
     pool: Pool<Login>,
+    pub(super) mask_key: MaskKey,
 }
 
 impl Mssql {
@@ -50,6 +52,7 @@ impl Mssql {
                 limits: settings.limits,
                 has_utf8: AtomicBool::new(false),
             }),
+            mask_key: MaskKey::of(settings),
         })
     }
 
@@ -61,7 +64,7 @@ impl Mssql {
     ) -> Result<Rows, EngineError> {
         let login = self.pool.server();
         login.learn(catalog);
-        self.pool.run(Job::new(query, login.limits)).await.map(Rows::from)
+        self.pool.run(Job::new(query, login.limits, &self.mask_key)?).await.map(Rows::from)
     }
 
     /// Reads what the database holds.

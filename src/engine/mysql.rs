@@ -14,6 +14,7 @@ mod values;
 
 use std::time::Duration;
 
+use super::mask_key::MaskKey;
 use super::pool::{Job, Pool};
 use super::{EngineError, Introspected, Rows, url};
 use crate::catalog::Catalog;
@@ -28,6 +29,7 @@ const LOOK: Duration = Duration::from_mins(1);
 pub struct Mysql {
     pool: Pool<Client>,
     limits: Limits,
+    pub(super) mask_key: MaskKey,
 }
 
 impl Mysql {
@@ -36,7 +38,7 @@ impl Mysql {
         let options = address::read(&url(settings)?)?;
         let limits = settings.limits;
         let pool = Pool::new(Client { options, limit: limits.timeout() });
-        Ok(Self { pool, limits })
+        Ok(Self { pool, limits, mask_key: MaskKey::of(settings) })
     }
 
     /// Runs a guarded query.
@@ -45,7 +47,7 @@ impl Mysql {
         query: &SelectSql,
         catalog: &Catalog,
     ) -> Result<Rows, EngineError> {
-        self.run_job(Job::new(query, self.limits), catalog).await
+        self.run_job(Job::new(query, self.limits, &self.mask_key)?, catalog).await
     }
 
     async fn run_job(&self, job: Job, catalog: &Catalog) -> Result<Rows, EngineError> {

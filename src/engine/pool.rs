@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use super::mask_key::MaskKey;
 use super::{AnswerColumn, Cell, EngineError, Rows};
 use crate::guard::sql::SelectSql;
 use crate::policy::settings::Limits;
@@ -88,13 +89,17 @@ pub(super) struct Job {
 
 impl Job {
     /// A guarded query, whose time begins now.
-    pub(super) fn new(query: &SelectSql, limits: Limits) -> Self {
-        Self {
+    pub(super) fn new(
+        query: &SelectSql,
+        limits: Limits,
+        mask_key: &MaskKey,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
             text: query.text().to_owned(),
-            binds: query.binds().to_vec(),
+            binds: mask_key.values(query.binds())?,
             limits,
             deadline: Instant::now() + limits.timeout(),
-        }
+        })
     }
 }
 

@@ -12,6 +12,7 @@ mod session;
 mod types;
 mod value;
 
+use super::mask_key::MaskKey;
 use super::pool::{Job, Pool};
 use super::{EngineError, Introspected, Rows, url};
 use crate::catalog::Catalog;
@@ -26,6 +27,7 @@ const LOOK: u64 = 60_000;
 pub struct Postgres {
     pool: Pool<Client>,
     limits: Limits,
+    pub(super) mask_key: MaskKey,
 }
 
 impl Postgres {
@@ -34,7 +36,7 @@ impl Postgres {
         let options = address::read(&url(settings)?)?;
         let limits = settings.limits;
         let pool = Pool::new(Client { options, milliseconds: limits.milliseconds });
-        Ok(Self { pool, limits })
+        Ok(Self { pool, limits, mask_key: MaskKey::of(settings) })
     }
 
     /// Runs a guarded query. Answers bring their types along, so the catalog is not asked.
@@ -43,7 +45,7 @@ impl Postgres {
         query: &SelectSql,
         _catalog: &Catalog,
     ) -> Result<Rows, EngineError> {
-        self.pool.run(Job::new(query, self.limits)).await.map(Rows::from)
+        self.pool.run(Job::new(query, self.limits, &self.mask_key)?).await.map(Rows::from)
     }
 
     /// Reads what the database holds.

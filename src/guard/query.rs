@@ -2,8 +2,7 @@
 
 use super::Guarded;
 use super::mongo::MongoCommand;
-use super::sql::{Dialect, SelectSql};
-use crate::predicate::Value;
+use super::sql::{Bind, Dialect, SelectSql};
 
 /// What a database's queries are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +58,8 @@ impl GuardedQuery {
         }
     }
 
-    /// The values of the placeholders; a command has its values in itself.
-    pub fn binds(&self) -> &[Value] {
+    /// What the placeholders stand for; a command has its values in itself.
+    pub fn binds(&self) -> &[Bind] {
         match self {
             Self::Sql(query) => query.query().binds(),
             Self::Mongo(_) => &[],

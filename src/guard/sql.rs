@@ -1,6 +1,7 @@
 //! The SQL guard: caps, parse, admit, resolve, rewrite, print, read back, and verify.
 
 mod admit;
+mod binds;
 mod dialect;
 mod emit;
 mod fence;
@@ -24,7 +25,7 @@ mod used;
 mod verify;
 
 use crate::catalog::Catalog;
-use crate::predicate::{PredicateSet, Value};
+use crate::predicate::PredicateSet;
 
 use super::printed::Printed;
 use super::{Guarded, Refusal, RefusalCode};
@@ -41,6 +42,7 @@ use text::Author;
 /// short query. A host that guards often gives its threads this much, as `serve` does.
 pub const STACK_BYTES: usize = 128 * 1024 * 1024;
 
+pub use binds::{Bind, KeyHalf};
 pub use dialect::{Dialect, MSSQL_SESSION, MYSQL_SQL_MODE};
 pub use fence::{Explained, Hazard};
 pub use forms::{CAST_TARGETS, CastTargets, FORMS, Form};
@@ -51,7 +53,7 @@ pub use functions::{LeftOut, Listed, left_out, listed, may_be_added};
 pub struct SelectSql {
     dialect: Dialect,
     text: String,
-    binds: Vec<Value>,
+    binds: Vec<Bind>,
     readable: Printed<People>,
     reads: Vec<Read>,
     hazards: Hazards,
@@ -77,8 +79,8 @@ impl SelectSql {
         &self.text
     }
 
-    /// The values of the placeholders; on MySQL one for each, in the order of the text.
-    pub fn binds(&self) -> &[Value] {
+    /// What the placeholders stand for; on MySQL one for each, in the order of the text.
+    pub fn binds(&self) -> &[Bind] {
         &self.binds
     }
 
@@ -151,11 +153,11 @@ fn rewrite(
 /// The text of a rewritten query and its binds, once both of its readings agree that it is this query, and filtered.
 fn sealed(
     tree: &tree::Query,
-    binds: Vec<Value>,
+    binds: Vec<Bind>,
     dialect: Dialect,
     catalog: &Catalog,
     filters: &PredicateSet,
-) -> Result<(String, Vec<Value>), Refusal> {
+) -> Result<(String, Vec<Bind>), Refusal> {
     let printed = print::print(tree, dialect, None)?;
     read_back(&printed, tree, dialect, catalog)?;
     let binds = in_order(binds, &printed.placeholders, dialect)?;
@@ -184,10 +186,10 @@ fn read_back(
 
 /// The binds as the placeholders ask for them: MySQL's have no numbers, so each gets a value of its own.
 fn in_order(
-    binds: Vec<Value>,
+    binds: Vec<Bind>,
     placeholders: &[usize],
     dialect: Dialect,
-) -> Result<Vec<Value>, Refusal> {
+) -> Result<Vec<Bind>, Refusal> {
     match dialect {
         Dialect::Sqlite | Dialect::Postgresql | Dialect::Mssql => Ok(binds),
         Dialect::Mysql => {

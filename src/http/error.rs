@@ -155,6 +155,7 @@ impl From<Failure> for ApiError {
             Failure::Engine(error) => {
                 let status = match error {
                     EngineError::Unavailable
+                    | EngineError::MaskKey(_)
                     | EngineError::Url(_)
                     | EngineError::Unsupported(_) => return Self::UNAVAILABLE,
                     EngineError::Busy

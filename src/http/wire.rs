@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use crate::engine::{AnswerColumn, Cell, Rows};
 use crate::guard::GuardedQuery;
+use crate::guard::sql;
 use crate::predicate::Value;
 
 /// A request about one database.
@@ -149,14 +150,17 @@ impl From<&GuardedQuery> for Query {
     }
 }
 
-pub(crate) fn binds(values: &[Value]) -> Vec<Bind> {
-    let bind = |value: &Value| match value {
-        Value::Long(number) => Bind { r#type: "long", value: json!(number) },
-        Value::String(text) => Bind { r#type: "string", value: json!(text) },
-        Value::Bool(truth) => Bind { r#type: "bool", value: json!(truth) },
-        Value::Datetime(milliseconds) => Bind { r#type: "datetime", value: json!(milliseconds) },
+pub(crate) fn binds(binds: &[sql::Bind]) -> Vec<Bind> {
+    let bind = |bind: &sql::Bind| match bind {
+        sql::Bind::Value(Value::Long(number)) => Bind { r#type: "long", value: json!(number) },
+        sql::Bind::Value(Value::String(text)) => Bind { r#type: "string", value: json!(text) },
+        sql::Bind::Value(Value::Bool(truth)) => Bind { r#type: "bool", value: json!(truth) },
+        sql::Bind::Value(Value::Datetime(milliseconds)) => {
+            Bind { r#type: "datetime", value: json!(milliseconds) }
+        }
+        sql::Bind::MaskKey(half) => Bind { r#type: "mask_key", value: json!(half.shown()) },
     };
-    values.iter().map(bind).collect()
+    binds.iter().map(bind).collect()
 }
 
 impl From<Rows> for Table {
@@ -254,13 +258,16 @@ mod tests {
     fn binds_say_their_type() {
         let values =
             [Value::Long(82), Value::String("a".to_owned()), Value::Bool(true), Value::Datetime(5)];
+        let mut bound = values.map(sql::Bind::from).to_vec();
+        bound.push(sql::Bind::MaskKey(sql::KeyHalf::Outer));
         assert_eq!(
-            serde_json::to_value(binds(&values)).unwrap(),
+            serde_json::to_value(binds(&bound)).unwrap(),
             json!([
                 {"type": "long", "value": 82},
                 {"type": "string", "value": "a"},
                 {"type": "bool", "value": true},
                 {"type": "datetime", "value": 5},
+                {"type": "mask_key", "value": "<mask key, outer>"},
             ])
         );
     }

@@ -3,7 +3,7 @@
 //! Each policy is evaluated partially for an unknown caller, an unknown row and unknown columns. What is said is true of
 //! every caller and row; what is left unsaid may be idle all the same.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cedar_policy::pst::{BinaryOp, Clause, Expr};
 use cedar_policy::{Effect, PolicyId};
@@ -30,6 +30,9 @@ struct Known {
     matched: bool,
     /// The permits that permit all that it does, on each relation so far.
     wider: Option<BTreeSet<usize>>,
+    /// Of a permit that masks: those that permit all that it does and mask nothing, on each relation so far that has a column
+    /// which it masks.
+    bare: Option<BTreeSet<usize>>,
 }
 
 /// What the policies leave without effect.
@@ -50,7 +53,7 @@ impl Database {
                 let Some(says) = self.says(relation) else {
                     return Idle { policies: Vec::new(), denied: Vec::new() };
                 };
-                if !self.learn(&says, &mut known) {
+                if !self.learn(relation, &says, &mut known) {
                     denied.push(relation.name.clone());
                 }
             }
@@ -88,7 +91,12 @@ impl Database {
     }
 
     /// Notes what is said of one relation; whether anybody is permitted anything.
-    fn learn(&self, says: &[(PolicyId, Says)], known: &mut HashMap<PolicyId, Known>) -> bool {
+    fn learn(
+        &self,
+        relation: &Relation,
+        says: &[(PolicyId, Says)],
+        known: &mut HashMap<PolicyId, Known>,
+    ) -> bool {
         let alive = says.iter().filter_map(|(id, says)| match says {
             Says::Never => None,
             Says::Where(asked) => Some((id, asked)),
@@ -112,11 +120,15 @@ impl Database {
                 let wider = of.is_subset(asked) && (of.len() < asked.len() || place < own);
                 wider && place != own && !self.rules.masks.contains_key(&place)
             });
-            let wider: BTreeSet<usize> = wider.map(|(other, _)| self.rules.place(other)).collect();
-            known.wider = Some(match known.wider.take() {
-                Some(before) => before.intersection(&wider).copied().collect(),
-                None => wider,
-            });
+            let wider = wider.map(|(other, _)| self.rules.place(other)).collect();
+            narrow(&mut known.wider, wider);
+            let masks = self.rules.masks.get(&own).into_iter().flat_map(BTreeMap::keys);
+            if masks.into_iter().any(|column| relation.column(column).is_some()) {
+                let covering = permits.iter().filter(|(_, of)| of.is_subset(asked));
+                let bare = covering.map(|(other, _)| self.rules.place(other));
+                let bare = bare.filter(|place| !self.rules.masks.contains_key(place)).collect();
+                narrow(&mut known.bare, bare);
+            }
         }
         !permits.is_empty()
     }
@@ -132,18 +144,29 @@ impl Database {
             ids.iter().map(|id| (self.rules.place(id), *id)).collect();
         let told = ids.iter().filter_map(|id| {
             let known = known.get(*id)?;
-            let wider = known.wider.iter().flatten().next().and_then(|place| names.get(place));
-            let reason = match wider {
+            let first = |places: &Option<BTreeSet<usize>>| {
+                places.iter().flatten().next().and_then(|place| names.get(place))
+            };
+            let reason = match (first(&known.wider), first(&known.bare)) {
                 _ if !known.alive => Reason::Dead,
-                Some(by) => Reason::Shadowed { by: by.to_string() },
-                None if !known.matched && !self.permits(id) => Reason::Unmatched,
-                None => return None,
+                (Some(by), _) => Reason::Shadowed { by: by.to_string() },
+                (None, Some(by)) => Reason::MaskVoid { by: by.to_string() },
+                (None, None) if !known.matched && !self.permits(id) => Reason::Unmatched,
+                (None, None) => return None,
             };
             let place = self.rules.sites.get(*id)?.clone();
             Some(Problem { policy: Some(id.to_string()), ..Problem::at(place, reason) })
         });
         told.collect()
     }
+}
+
+/// Keeps what is among these, too.
+fn narrow(known: &mut Option<BTreeSet<usize>>, found: BTreeSet<usize>) {
+    *known = Some(match known.take() {
+        Some(before) => before.intersection(&found).copied().collect(),
+        None => found,
+    });
 }
 
 /// The conditions that must all hold.

@@ -126,7 +126,7 @@ pub(super) fn load(id: DatabaseId, folder: &str, sources: &Sources) -> Result<Da
     problems.extend(reasons.map(|reason| setting_problem(reason, &in_settings)));
     let hops = Hops::of(catalog, settings.engine);
     problems.extend(policies.check(catalog, &hops));
-    problems.extend(policies.check_annotations(catalog, settings.engine));
+    problems.extend(policies.check_annotations(catalog, &settings));
     problems.extend(policies.check_columns(catalog));
     let scope_is_read = policies.read_scope();
     if settings.scope_filter_column.is_some() && !scope_is_read && !policies.loaded.is_empty() {
@@ -184,6 +184,7 @@ fn settings_problem(error: SettingsError, text: &Arc<Text>) -> Problem {
             let empty = |line: &str| line.contains("_filter_column") && line.contains("\"\"");
             text.line(empty)
         }
+        SettingsError::MaskKey => text.key("mask_key"),
         SettingsError::ClaimName(name) => text.key(name),
         SettingsError::TooManyClaims => text.line(|line| line.trim() == "[claims]"),
         SettingsError::ZeroLimit => text.line(|line| {
@@ -300,13 +301,16 @@ impl<'a> Policies<'a> {
     }
 
     /// What they are to mask.
-    fn check_annotations(&self, catalog: &Catalog, engine: EngineKind) -> Vec<Problem> {
+    fn check_annotations(&self, catalog: &Catalog, settings: &Settings) -> Vec<Problem> {
         let mut problems = Vec::new();
         for Loaded { file, source, policy, written } in &self.loaded {
             let Some(written) = written else { continue };
-            for found in masks::check(policy, written, catalog, engine) {
+            for found in masks::check(policy, written, catalog, settings.engine) {
                 let masks::BadAnnotation { name, why } = found;
                 problems.push(file.problem(source, Reason::Annotation { name, why }));
+            }
+            if settings.mask_key.is_none() && masks::needs_key(policy) {
+                problems.push(file.problem(source, Reason::NoMaskKey));
             }
         }
         problems

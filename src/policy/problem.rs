@@ -223,6 +223,9 @@ pub enum Reason {
         /// What is wrong with it.
         why: String,
     },
+    /// A permit that masks by `hash` where nothing says with which key.
+    #[error("the policy masks with `hash`, which needs a key")]
+    NoMaskKey,
     /// A policy whose condition is true of no row, whoever asks.
     #[error("the policy is satisfied by no row of any relation, whoever asks")]
     Dead,
@@ -230,6 +233,12 @@ pub enum Reason {
     #[error("the permit `{by}` permits every row that this one does")]
     Shadowed {
         /// The wider permit's `@id`.
+        by: String,
+    },
+    /// A permit whose mask another permit makes nothing.
+    #[error("the permit `{by}` permits every row that this one does, and masks nothing")]
+    MaskVoid {
+        /// The other permit's `@id`.
         by: String,
     },
     /// A forbid that could be left out.
@@ -249,7 +258,7 @@ impl Reason {
     /// Whether the folder is served all the same.
     pub fn is_warning(&self) -> bool {
         match self {
-            Self::Dead | Self::Shadowed { .. } | Self::Unmatched => true,
+            Self::Dead | Self::Shadowed { .. } | Self::MaskVoid { .. } | Self::Unmatched => true,
             Self::DatabaseId(_)
             | Self::Unreadable(_)
             | Self::Settings(_)
@@ -272,6 +281,7 @@ impl Reason {
             | Self::Deceptive(_)
             | Self::NoSuchColumn { .. }
             | Self::Annotation { .. }
+            | Self::NoMaskKey
             | Self::Inexpressible { .. } => false,
         }
     }
@@ -307,8 +317,10 @@ impl Reason {
             Self::Deceptive(_) => "policy_deceptive",
             Self::NoSuchColumn { .. } => "policy_unknown_column",
             Self::Annotation { .. } => "policy_annotation",
+            Self::NoMaskKey => "mask_key_missing",
             Self::Dead => "policy_dead",
             Self::Shadowed { .. } => "policy_shadowed",
+            Self::MaskVoid { .. } => "policy_mask_void",
             Self::Unmatched => "policy_unmatched",
             Self::Inexpressible { .. } => "policy_inexpressible",
         }
@@ -363,8 +375,13 @@ impl Reason {
             Self::Annotation { .. } => {
                 Some("a permit masks by `@mask(\"null\") @columns(\"a, b\")`".to_owned())
             }
+            Self::NoMaskKey => Some(
+                "write `mask_key = \"env:NAME\"` in `database.toml`: the name of the environment variable that holds it"
+                    .to_owned(),
+            ),
             Self::Dead => Some("correct its condition, or remove it".to_owned()),
             Self::Shadowed { by } => Some(format!("remove it, or narrow `{by}`")),
+            Self::MaskVoid { by } => Some(format!("permits add up: narrow `{by}`, or mask there too")),
             Self::Unmatched => {
                 Some("nothing is permitted without a permit: remove it, or add the permit".to_owned())
             }

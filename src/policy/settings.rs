@@ -71,6 +71,8 @@ pub struct Settings {
     pub engine: EngineKind,
     /// Where it is: `sqlite:PATH`, a server's URL, or `env:NAME` for the variable that holds it.
     pub url: String,
+    /// `env:NAME`, the variable that holds the secret of [`Mask::Hash`](crate::predicate::Mask::Hash).
+    pub mask_key: Option<String>,
     /// Whether every request must name a tenant.
     pub requires_organization_scoping: bool,
     /// The column that holds the tenant; present exactly when scoping is required.
@@ -101,6 +103,7 @@ pub struct Settings {
 struct RawSettings {
     engine: EngineKind,
     url: String,
+    mask_key: Option<String>,
     // Absent means required: forgetting the line must not open the database.
     #[serde(default = "required")]
     requires_organization_scoping: bool,
@@ -152,6 +155,10 @@ impl Settings {
         if columns.into_iter().flatten().any(String::is_empty) {
             errors.push(SettingsError::EmptyColumn);
         }
+        let variable = |key: &str| key.strip_prefix("env:").is_some_and(|name| !name.is_empty());
+        if raw.mask_key.as_deref().is_some_and(|key| !variable(key)) {
+            errors.push(SettingsError::MaskKey);
+        }
         let Limits { rows, bytes, milliseconds } = raw.limits;
         if rows == 0 || bytes == 0 || milliseconds == 0 {
             errors.push(SettingsError::ZeroLimit);
@@ -168,6 +175,7 @@ impl Settings {
         Ok(Self {
             engine: raw.engine,
             url: raw.url,
+            mask_key: raw.mask_key,
             requires_organization_scoping: raw.requires_organization_scoping,
             tenant_filter_column: raw.tenant_filter_column,
             tenant_id_type: raw.tenant_id_type,
@@ -215,6 +223,9 @@ pub enum SettingsError {
     /// A column named "".
     #[error("`tenant_filter_column` and `scope_filter_column` must not be empty")]
     EmptyColumn,
+    /// A secret in the file, or nothing. What was written there is not told.
+    #[error("`mask_key` must be `env:NAME`, and the secret in that environment variable")]
+    MaskKey,
     /// A claim that cannot be written in a policy as `principal.name`, or that the principal has already.
     #[error(
         "`[claims]`: `{0}` must be an identifier of Cedar's of up to 64 letters, digits and `_`, other than `tenant` and `scope`"

@@ -12,11 +12,17 @@ use super::{Predicate, PredicateSet, RowFilter};
 pub enum Mask {
     /// NULL.
     Null,
+    /// Of a text, its HMAC-SHA-256 under the database's mask key, as 64 lower-case hexadecimal digits: which values are equal,
+    /// and not a character of them. So it is stricter than [`Mask::Last4`], though that tells less of who is equal.
+    Hash,
     /// The last four characters of a text of at least [`Mask::SHORTEST`] characters; NULL in place of any other value.
     Last4,
 }
 
 impl Mask {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Null, Self::Hash, Self::Last4];
+
     /// The fewest characters of a text of which [`Mask::Last4`] shows some: half of it stays hidden at least.
     pub const SHORTEST: usize = 8;
 
@@ -24,6 +30,7 @@ impl Mask {
     pub fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
+            Self::Hash => "hash",
             Self::Last4 => "last4",
         }
     }

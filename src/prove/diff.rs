@@ -89,6 +89,7 @@ fn incomparable(old: &Database, new: &Database) -> Option<&'static str> {
     // What is not named here counts, so that a setting of tomorrow does too.
     let mut settings = old.clone();
     settings.url.clone_from(&new.url);
+    settings.mask_key.clone_from(&new.mask_key);
     settings.limits.clone_from(&new.limits);
     settings.functions.clone_from(&new.functions);
     settings.tenant_filter_column.clone_from(&new.tenant_filter_column);
@@ -130,16 +131,32 @@ impl<'a> Side<'a> {
         masks.flatten().map(|(column, mask)| (column.clone(), *mask)).collect()
     }
 
-    /// The rows on which a column shows more than this mask leaves of it: those of the permits that mask it less, or not.
+    /// The rows on which a column shows what this mask does not tell: those of the permits that do not mask it, and of those
+    /// that mask it otherwise where none applies that is stricter.
     fn showing(&self, column: &ColumnName, mask: Mask) -> Result<CompiledPolicySet, NotProved> {
         let Proof { database, policies, .. } = &self.proof;
-        let masks = |policy: &Policy| {
-            let own = database.masks_by(policy.id()).and_then(|masks| masks.get(column));
-            own.is_some_and(|own| *own <= mask)
-        };
-        let policies: Vec<Policy> =
-            policies.iter().filter(|policy| !masks(policy)).cloned().collect();
+        let own = |policy: &Policy| database.masks_by(policy.id())?.get(column).copied();
         let failing: Vec<&Policy> = self.failing.iter().collect();
+        let mut showing = Vec::new();
+        for policy in policies {
+            let Some(shown) = own(policy) else {
+                showing.push(policy.clone());
+                continue;
+            };
+            if tells_no_more(shown, mask) {
+                continue;
+            }
+            let stricter =
+                policies.iter().filter(|other| own(other).is_some_and(|other| other < shown));
+            let stricter: Vec<&Policy> = stricter.collect();
+            // One that fails applies to no row, and here would take the other permit along.
+            if stricter.iter().any(|other| failing.iter().any(|of| of.id() == other.id())) {
+                let why = format!("a permit that masks `{column}` may fail");
+                return Err(NotProved::Unsupported(why));
+            }
+            showing.push(encode::unless(policy, &stricter).map_err(NotProved::Unsupported)?);
+        }
+        let policies = showing;
         let callers = encode::callers(&database.settings);
         self.proof.compile(encode::strict(&policies, &failing, &callers))
     }
@@ -186,6 +203,15 @@ impl<'a> Side<'a> {
             (Answer::Proved, Some(other)) => self.shows_no_more(other, solver).await,
             (answer, _) => answer,
         }
+    }
+}
+
+/// Whether what one mask shows can be told from what the other shows. The order of strictness is another: it decides between
+/// permits, and `hash`, though stricter than `last4`, tells unequal values apart that end alike.
+fn tells_no_more(one: Mask, other: Mask) -> bool {
+    match (one, other) {
+        (Mask::Null, _) | (Mask::Hash, Mask::Hash) | (Mask::Last4, Mask::Last4) => true,
+        (Mask::Hash, Mask::Null | Mask::Last4) | (Mask::Last4, Mask::Null | Mask::Hash) => false,
     }
 }
 

@@ -112,7 +112,8 @@ pub(super) fn strict(
     PolicySet::from_policies(all).map_err(|error| error.to_string())
 }
 
-fn unless(permit: &Policy, forbids: &[&Policy]) -> Result<Policy, String> {
+/// A permit, but for the rows that one of these other policies applies to.
+pub(super) fn unless(permit: &Policy, forbids: &[&Policy]) -> Result<Policy, String> {
     let failed = |error: pst::PstConstructionError| error.to_string();
     let body = |policy: &Policy| policy.to_pst().map(|policy| policy.body().clone());
     let permit = body(permit).map_err(failed)?;

@@ -41,6 +41,7 @@ pub async fn look(
 async fn compare(database: &Database, engine: &Engine) -> Result<Vec<Finding>, EngineError> {
     let live = engine.introspect().await?;
     let mut findings = check::settings(&database.settings);
+    findings.extend(engine.mask_key_problem().map(check::unreachable));
     findings.extend(check::live(database, &live));
     Ok(findings)
 }

@@ -49,6 +49,7 @@ impl NotServed {
                     error.code()
                 }
                 EngineError::Unavailable
+                | EngineError::MaskKey(_)
                 | EngineError::Url(_)
                 | EngineError::Unsupported(_)
                 | EngineError::Failed

@@ -262,7 +262,7 @@ fn guarded(catalog: &Catalog, predicate: &Predicate) -> SelectSql {
 
 /// `PREPARE` with the types that a driver declares, and its arguments.
 fn prepare(query: &SelectSql) -> (String, String) {
-    let typed = query.binds().iter().map(|bind| match bind {
+    let typed = query.binds().iter().map(|bind| match crate::world::value(bind) {
         Value::Long(value) => ("int8", format!("'{value}'")),
         Value::String(value) => ("text", format!("'{}'", value.replace('\'', "''"))),
         Value::Bool(value) => ("bool", value.to_string()),

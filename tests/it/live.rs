@@ -8,7 +8,8 @@ pub(crate) mod postgresql;
 
 use std::time::{Duration, Instant};
 
-use dialektai::guard::sql::{Dialect, SelectSql};
+use dialektai::guard::sql::{Bind, Dialect, KeyHalf, SelectSql};
+use dialektai::predicate::Value;
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
@@ -21,6 +22,20 @@ pub(crate) enum Live {
     Postgresql(PgConnection),
     /// A schema is a database there, so copies on one server have schemas of other names than the catalog's.
     Mariadb(MySqlConnection, String),
+}
+
+/// The mask key here, in place of an engine's: as long as a block, so that its halves are easily had.
+pub(crate) const MASK_KEY: [u8; 64] =
+    *b"a secret that is as long as one block of the hash, and no longer";
+
+/// What an engine binds.
+fn bound(bind: &Bind) -> Value {
+    let pad = match bind {
+        Bind::Value(value) => return value.clone(),
+        Bind::MaskKey(KeyHalf::Inner) => 0x36,
+        Bind::MaskKey(KeyHalf::Outer) => 0x5c,
+    };
+    Value::String(MASK_KEY.map(|byte| format!("{:02x}", byte ^ pad)).concat())
 }
 
 /// What a guarded query gave.

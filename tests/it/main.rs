@@ -31,6 +31,7 @@ mod explain;
 mod guide;
 mod http;
 mod mariadb;
+mod mask_key;
 mod masks;
 mod mongo;
 mod mongo_columns;

@@ -49,7 +49,7 @@ async fn run_guarded(connection: &mut MySqlConnection, query: &SelectSql) -> Out
     let binds: Vec<String> = query
         .binds()
         .iter()
-        .map(|bind| match bind {
+        .map(|bind| match world::value(bind) {
             Value::Long(value) | Value::Datetime(value) => value.to_string(),
             Value::String(value) => literal(value),
             Value::Bool(value) => value.to_string(),

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use dialektai::catalog::ColumnName;
-use dialektai::guard::Refusal;
 use dialektai::guard::sql::{Dialect, SelectSql, guard_sql};
+use dialektai::guard::{Refusal, RefusalCode};
 use dialektai::identity::Principal;
 use dialektai::policy::{Database, Sources};
 use dialektai::predicate::{Parent, Row, Value};
+use sha2::{Digest as _, Sha256};
 
 use crate::live::copies::{Servers, pinned};
-use crate::live::{Live, Observed};
+use crate::live::{Live, MASK_KEY, Observed};
 use crate::world::{Outcome, dialects, empty, entities, execute, principal, root};
 
 const POLICIES: &str = r#"
@@ -37,7 +38,32 @@ permit (principal, action, resource is users)
 when { resource.customer_id == principal.tenant && resource.id > 4 };
 "#;
 
+/// The same with hashes, for the databases that have them.
+fn policies(engine: &str) -> String {
+    if engine == "sqlite" {
+        return POLICIES.to_owned();
+    }
+    let hashed = r#"
+@id("hashed")
+@mask("hash")
+@columns("phone")
+permit (principal, action, resource is users)
+when { resource.customer_id == principal.tenant && resource.id < 3 };
+"#;
+    POLICIES.replace("null, last4\")", "null, hash\")") + hashed
+}
+
 /// What the annotations say, by hand.
+fn masked(engine: &str) -> Vec<(&'static str, Vec<(&'static str, Shown)>)> {
+    let mut masked: Vec<_> = MASKED.iter().map(|(id, masks)| (*id, masks.to_vec())).collect();
+    if engine != "sqlite" {
+        masked[0].1[6] = ("note", Shown::Hash);
+        masked.push(("hashed", vec![("phone", Shown::Hash)]));
+    }
+    masked
+}
+
+/// With SQLite's.
 const MASKED: [(&str, &[(&str, Shown)]); 4] = [
     (
         "tenant",
@@ -60,6 +86,7 @@ const MASKED: [(&str, &[(&str, Shown)]); 4] = [
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Shown {
     Null,
+    Hash,
     Last4,
 }
 
@@ -81,7 +108,8 @@ const SEED: &str = "
         (3000, 82, 'Bob', TRUE, 50, 4.50, NULL, NULL),
         (9, 82, 'cid', TRUE, 900, 4.00, '2004-01-01', 'gr\u{fc}n \u{1f4a1}\u{1f511}x\u{e9}z');
     INSERT INTO pay VALUES (1, 82, 100, 'aaaabbbb7788', 1), (2, 82, 200, 'short', 2),
-        (3, 82, 999, 'ccccdddd7788', 3), (4, 7, 700, 'eeeeffff7788', 7), (5, 82, 500, 'gggghhhh7788', NULL);";
+        (3, 82, 999, 'ccccdddd7788', 3), (4, 7, 700, 'e\u{e9}\u{1f4a1}eff 7788', 7), (5, 82, 500, 'gggghhhh7788', NULL),
+        (6, 82, 600, '', 4), (7, 82, 700, 'short', 1);";
 
 fn seed(dialect: Dialect) -> String {
     match dialect {
@@ -148,6 +176,17 @@ const ON_SQLITE: [&str; 4] = [
     "SELECT x.s FROM (SELECT salary AS s FROM users UNION ALL SELECT note FROM pay) AS x WHERE x.s = '200' ORDER BY x.s",
 ];
 
+/// Where hashes are.
+const ON_SERVERS: [&str; 7] = [
+    "SELECT id, note, CHAR_LENGTH(note) AS n FROM pay ORDER BY id",
+    "SELECT id FROM pay WHERE note LIKE '%a%' AND note <> 'short' ORDER BY id",
+    "SELECT id, UPPER(note) AS u FROM pay WHERE NOT (note LIKE '%f') ORDER BY note, id",
+    "SELECT note, COUNT(*) AS n FROM pay GROUP BY note HAVING COUNT(*) > 1 ORDER BY note",
+    "SELECT a.id, b.id AS other FROM pay AS a JOIN pay AS b ON a.note = b.note AND a.id < b.id ORDER BY a.id, b.id",
+    "SELECT MAX(note) AS m, MIN(note) AS n, COUNT(DISTINCT note) AS d FROM pay",
+    "SELECT id, CASE WHEN phone IS NULL THEN 'none' ELSE phone END AS p FROM users ORDER BY id",
+];
+
 fn database(engine: &str, schema: &str) -> Database {
     let column = |name: &str, of: &str, nullable: bool| {
         let collation = match (of, engine) {
@@ -176,9 +215,9 @@ fn database(engine: &str, schema: &str) -> Database {
         pay.concat(),
     );
     let settings = format!(
-        "engine = \"{engine}\"\nurl = \"env:URL\"\ntenant_filter_column = \"customer_id\"\ntenant_id_type = \"integer\"\n"
+        "engine = \"{engine}\"\nurl = \"env:URL\"\nmask_key = \"env:KEY\"\ntenant_filter_column = \"customer_id\"\ntenant_id_type = \"integer\"\n"
     );
-    let policies = vec![("a.cedar".to_owned(), POLICIES.to_owned())];
+    let policies = vec![("a.cedar".to_owned(), policies(engine))];
     Database::from_sources("x".parse().unwrap(), &Sources { settings, catalog, policies })
         .unwrap_or_else(|error| panic!("{error}"))
 }
@@ -212,10 +251,11 @@ fn shown(
     row: &Row,
 ) -> Option<BTreeMap<ColumnName, Shown>> {
     let verdict = policies.verdict(caller, &relation.name, key, row, &[]).unwrap();
+    let masked = masked(policies.settings.engine.name());
     let applied: Vec<_> =
-        MASKED.iter().filter(|(id, _)| verdict.deciding.iter().any(|found| found == id)).collect();
+        masked.iter().filter(|(id, _)| verdict.deciding.iter().any(|found| found == id)).collect();
     let masks = relation.columns.iter().filter_map(|column| {
-        let mask = |(_, masks): &&(&str, &[(&str, Shown)])| {
+        let mask = |(_, masks): &&(&str, Vec<(&str, Shown)>)| {
             masks.iter().find(|(name, _)| *name == column.name.as_str()).map(|(_, mask)| *mask)
         };
         // One that does not mask it makes all of this nothing.
@@ -233,6 +273,14 @@ fn last4(value: Option<&Value>) -> String {
     }
     let last: String = characters[characters.len() - 4..].iter().collect();
     format!("'{last}'")
+}
+
+/// HMAC-SHA-256, of the standard's own definition.
+fn hash(value: Option<&Value>) -> String {
+    let Some(Value::String(text)) = value else { return "NULL".to_owned() };
+    let padded = |pad: u8| MASK_KEY.map(|byte| byte ^ pad).to_vec();
+    let inside = Sha256::digest([padded(0x36), text.as_bytes().to_vec()].concat());
+    format!("'{:x}'", Sha256::digest([padded(0x5c), inside.to_vec()].concat()))
 }
 
 /// What makes of the shared database the one that holds only what a caller sees; and another database that shows the
@@ -258,7 +306,15 @@ async fn changes(policies: &Database, caller: &Principal) -> (Vec<String>, Vec<S
             for (column, mask) in masks {
                 masked += 1;
                 let value = row.get(&column);
+                let seen = match mask {
+                    Shown::Null => "NULL".to_owned(),
+                    Shown::Hash => hash(value),
+                    Shown::Last4 => last4(value),
+                };
+                own.push(format!("UPDATE {table} SET {column} = {seen} WHERE id = {key}"));
                 let hidden = match (mask, column.as_str()) {
+                    // No other text is shown so.
+                    (Shown::Hash, _) => continue,
                     (_, "salary") => format!("300 + {key}"),
                     (_, "price") => "77.77".to_owned(),
                     (_, "active") => "NOT active".to_owned(),
@@ -272,11 +328,6 @@ async fn changes(policies: &Database, caller: &Principal) -> (Vec<String>, Vec<S
                     },
                 };
                 other.push(format!("UPDATE {table} SET {column} = {hidden} WHERE id = {key}"));
-                let seen = match mask {
-                    Shown::Null => "NULL".to_owned(),
-                    Shown::Last4 => last4(value),
-                };
-                own.push(format!("UPDATE {table} SET {column} = {seen} WHERE id = {key}"));
             }
         }
     }
@@ -306,7 +357,7 @@ fn in_order(query: &str, observed: Observed) -> (Outcome, Vec<String>) {
 async fn is_the_query_on_what_is_shown(dialect: Dialect, engine: &str, schema: &str) {
     let Some(servers) = Servers::bare(dialect).await else { return };
     let policies = database(engine, schema);
-    let judge = database("sqlite", "main");
+    let judge = database(engine, "main");
     let mut shared = servers.empty("demo").await;
     shared.execute(&seed(dialect)).await;
     pinned(&mut shared).await;
@@ -315,7 +366,7 @@ async fn is_the_query_on_what_is_shown(dialect: Dialect, engine: &str, schema: &
         let (own, other, masked) = changes(&judge, &caller).await;
         assert!(masked >= 1, "{masked}");
         let mut copy = servers.empty(&format!("own{number}")).await;
-        copy.execute(&seed(dialect).replace(" NOT NULL", "")).await;
+        copy.execute(&seed(dialect).replace(" NOT NULL", "").replace("(40)", "(80)")).await;
         let mut elsewhere: Live = servers.empty(&format!("other{number}")).await;
         elsewhere.execute(&seed(dialect)).await;
         for statement in own {
@@ -326,7 +377,7 @@ async fn is_the_query_on_what_is_shown(dialect: Dialect, engine: &str, schema: &
         }
         pinned(&mut copy).await;
         pinned(&mut elsewhere).await;
-        let more: &[&str] = if dialect == Dialect::Sqlite { &ON_SQLITE } else { &[] };
+        let more: &[&str] = if dialect == Dialect::Sqlite { &ON_SQLITE } else { &ON_SERVERS };
         for query in QUERIES.iter().chain(more) {
             let guarded = match guard(&policies, dialect, &caller, query) {
                 Ok(guarded) => guarded,
@@ -364,6 +415,30 @@ async fn on_postgresql_a_query_sees_what_is_shown() {
 #[tokio::test]
 async fn on_mariadb_a_query_sees_what_is_shown() {
     is_the_query_on_what_is_shown(Dialect::Mysql, "mysql", "demo").await;
+}
+
+#[test]
+fn what_hashes_are_made_of_is_not_for_queries() {
+    let refused = |dialect: Dialect, expression: &str| {
+        let (_, engine, schema) = dialects().into_iter().find(|(own, ..)| *own == dialect).unwrap();
+        let query = format!("SELECT {expression} AS x FROM users");
+        guard(&database(engine, schema), dialect, &principal(82, None), &query).unwrap_err().code
+    };
+    for call in [
+        "sha256(phone)",
+        "decode(phone, 'hex')",
+        "encode(phone, 'hex')",
+        "convert_to(phone, 'UTF8')",
+        "getdatabaseencoding()",
+        "hash(phone)",
+    ] {
+        assert_eq!(refused(Dialect::Postgresql, call), RefusalCode::UnknownFunction, "{call}");
+    }
+    let hashbytes = "hashbytes('SHA2_256', phone)";
+    assert_eq!(refused(Dialect::Mssql, hashbytes), RefusalCode::UnknownFunction);
+    for cast in ["CAST(phone AS VARBINARY(MAX))", "CONVERT(VARBINARY(64), phone, 2)"] {
+        assert_eq!(refused(Dialect::Mssql, cast), RefusalCode::UnknownType, "{cast}");
+    }
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn cases(dialect: Dialect, default_schema: &str) -> Vec<Case> {
                 tenant,
                 original: original.clone(),
                 guarded: query.text().to_owned(),
-                binds: query.binds().to_vec(),
+                binds: query.binds().iter().map(world::value).cloned().collect(),
             });
         }
     }

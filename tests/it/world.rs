@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use dialektai::catalog::{CedarType, Relation};
-use dialektai::guard::sql::{Dialect, SelectSql};
+use dialektai::guard::sql::{Bind, Dialect, SelectSql};
 use dialektai::identity::{Principal, TenantId};
 use dialektai::policy::Database;
 use dialektai::predicate::{Row, Value};
@@ -223,11 +223,19 @@ pub(crate) async fn run_text(connection: &mut SqliteConnection, sql: &str) -> Ou
     outcome(rows)
 }
 
+/// The value of a bind, which is no half of a key: those are in `masks` alone.
+pub(crate) fn value(bind: &Bind) -> &Value {
+    match bind {
+        Bind::Value(value) => value,
+        Bind::MaskKey(half) => panic!("{} stands for no value", half.shown()),
+    }
+}
+
 /// Runs a guarded query with its binds.
 pub(crate) async fn run_guarded(connection: &mut SqliteConnection, query: &SelectSql) -> Outcome {
     let mut prepared = sqlx::query(AssertSqlSafe(query.text().to_owned()).into_sql_str());
     for bind in query.binds() {
-        prepared = match bind {
+        prepared = match value(bind) {
             Value::Long(value) | Value::Datetime(value) => prepared.bind(*value),
             Value::String(value) => prepared.bind(value.clone()),
             Value::Bool(value) => prepared.bind(*value),

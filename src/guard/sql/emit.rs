@@ -6,6 +6,7 @@
 //!
 //! This file walks; how one engine compares is in the file of its name.
 
+mod hash;
 mod masks;
 mod mssql;
 mod mysql;
@@ -13,8 +14,8 @@ mod postgresql;
 mod related;
 mod sqlite;
 
-use super::Dialect;
 use super::tree::{Arguments, BinaryOp, Expr, Function, Literal, Name, SqlType, Truth, UnaryOp};
+use super::{Bind, Dialect};
 use crate::catalog::{Catalog, Column, ColumnName, Relation};
 use crate::guard::{Refusal, RefusalCode};
 use crate::predicate::{CmpOp, PatternElement, Predicate, Value};
@@ -24,7 +25,7 @@ use crate::predicate::{CmpOp, PatternElement, Predicate, Value};
 pub(super) enum Values<'a> {
     /// As placeholders; the values are collected.
     // INVARIANT (values are bound): what runs is printed in this mode only.
-    Bound(&'a mut Vec<Value>),
+    Bound(&'a mut Vec<Bind>),
     /// As literals, for people.
     Written,
     /// As literals, in the conditions of native policies; but some stand for settings of the session.
@@ -189,14 +190,8 @@ impl Emit<'_, '_> {
 
     fn value(&mut self, value: &Value) -> Expr {
         match &mut self.values {
-            Values::Bound(values) => {
-                let bind = values.iter().position(|known| known == value).map_or_else(
-                    || {
-                        values.push(value.clone());
-                        values.len()
-                    },
-                    |index| index + 1,
-                );
+            Values::Bound(binds) => {
+                let bind = numbered(binds, Bind::Value(value.clone()));
                 match self.dialect {
                     Dialect::Postgresql => postgresql::bound(bind, value),
                     Dialect::Sqlite | Dialect::Mysql | Dialect::Mssql => Expr::Bind(bind),
@@ -209,6 +204,15 @@ impl Emit<'_, '_> {
             Values::Written => written(self.dialect, value),
         }
     }
+}
+
+/// The number of its placeholder, the same for what was bound before.
+fn numbered(binds: &mut Vec<Bind>, bind: Bind) -> usize {
+    if let Some(index) = binds.iter().position(|known| *known == bind) {
+        return index + 1;
+    }
+    binds.push(bind);
+    binds.len()
 }
 
 fn written(dialect: Dialect, value: &Value) -> Expr {

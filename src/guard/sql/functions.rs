@@ -205,6 +205,27 @@ pub(super) fn lookup(name: &str, dialect: Dialect) -> Option<&'static Rule> {
     rules(dialect).find(|rule| dialect.same_name(rule.name, name))
 }
 
+/// The rule of a function that only the guard's own text may call: what [`Mask::Hash`](crate::predicate::Mask::Hash) is
+/// made of.
+pub(super) fn of_masks(name: &str, dialect: Dialect) -> Option<&'static Rule> {
+    use ColumnType::{Bytes, Text};
+    const POSTGRESQL: &[Rule] = &[
+        scalar("sha256", 1, 1, Returns::Of(Bytes)),
+        scalar("decode", 2, 2, Returns::Of(Bytes)),
+        scalar("encode", 2, 2, Returns::Of(Text)),
+        scalar("convert_to", 2, 2, Returns::Of(Bytes)),
+        scalar("getdatabaseencoding", 0, 0, Returns::Of(Text)),
+    ];
+    const MSSQL: &[Rule] = &[scalar("hashbytes", 2, 2, Returns::Of(Bytes))];
+    let rules: &'static [Rule] = match dialect {
+        Dialect::Postgresql => POSTGRESQL,
+        Dialect::Mssql => MSSQL,
+        // What MySQL's is made of, queries may call too; of SQLite's there is nothing.
+        Dialect::Mysql | Dialect::Sqlite => &[],
+    };
+    rules.iter().find(|rule| dialect.same_name(rule.name, name))
+}
+
 /// The names of all functions of a dialect's list.
 pub(super) fn names(dialect: Dialect) -> impl Iterator<Item = &'static str> {
     rules(dialect).map(|rule| rule.name)

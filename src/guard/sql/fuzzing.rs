@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use super::text::Author;
 use super::tree::{Body, Expr, Literal, Name, Query, Select, SelectItem};
-use super::{Dialect, STACK_BYTES, admit, guard_sql, print, text, verify};
+use super::{Bind, Dialect, STACK_BYTES, admit, guard_sql, print, text, verify};
 use crate::catalog::{Catalog, ColumnName};
 use crate::guard::RefusalCode;
 use crate::predicate::{CmpOp, Predicate, PredicateSet, RowFilter, Value};
@@ -101,7 +101,7 @@ pub fn guard(data: &[u8]) {
             assert!(verified.is_ok(), "{query} became {}", sql.text());
             let open = behind::open_relation(sql.text(), dialect, catalog, filters);
             assert_eq!(open, None, "{query} became {}", sql.text());
-            let own = |bind: &Value| *bind == Value::Long(TENANT);
+            let own = |bind: &Bind| *bind == Value::Long(TENANT).into();
             assert!(sql.binds().iter().all(own), "{query} became {}", sql.text());
         }
     }

@@ -11,10 +11,10 @@ use super::tree::{
     JoinConstraint, Literal, Name, OrderItem, Over, Query, Select, SelectItem, UnaryOp, WindowSpec,
 };
 use super::used::Used;
-use super::{Dialect, tsql};
+use super::{Bind, Dialect, tsql};
 use crate::catalog::{Catalog, Column, ColumnName, Relation, RelationName};
 use crate::guard::{Refusal, RefusalCode};
-use crate::predicate::{PredicateSet, RowFilter, Value};
+use crate::predicate::{PredicateSet, RowFilter};
 
 /// The name of a base relation inside its own derived table, where nothing else is in scope.
 const INNER: &str = "base";
@@ -23,7 +23,7 @@ const INNER: &str = "base";
 #[derive(Debug)]
 pub(super) enum Reader<'a> {
     /// For the engine: values bound, columns listed, relations qualified.
-    Engine(&'a mut Vec<Value>),
+    Engine(&'a mut Vec<Bind>),
     /// For people: values written, and `*` where it stands for the same columns.
     People,
 }

@@ -4,7 +4,7 @@ use super::tree::{Body, Expr, Factor, FromItem, Literal, Name, Query, Select, Se
 use super::used::Used;
 use super::*;
 use crate::catalog::{ColumnName, RelationName};
-use crate::predicate::{CmpOp, Predicate, RowFilter};
+use crate::predicate::{CmpOp, Predicate, RowFilter, Value};
 
 const CATALOG: &str = r#"
 default_schema = "main"
@@ -37,9 +37,9 @@ fn rewritten(text: &str, placeholders: &[usize], dialect: Dialect) -> Query {
     admit::admit(&parsed, dialect, Author::Guard, &std::sync::Arc::default()).unwrap()
 }
 
-fn seal(tree: &Query, dialect: Dialect) -> Result<(String, Vec<Value>), RefusalCode> {
+fn seal(tree: &Query, dialect: Dialect) -> Result<(String, Vec<Bind>), RefusalCode> {
     let catalog = Catalog::parse(CATALOG).unwrap();
-    let sealed = sealed(tree, vec![Value::Long(82)], dialect, &catalog, &filters());
+    let sealed = sealed(tree, vec![Value::Long(82).into()], dialect, &catalog, &filters());
     sealed.map_err(|refusal| refusal.code)
 }
 
@@ -78,7 +78,7 @@ fn what_is_filtered_passes() {
         let printed = text.replace("main", &dialect.quoted("main"));
         let tree = rewritten(&printed, placeholders, dialect);
         let sealed = seal(&tree, dialect).unwrap();
-        assert_eq!(sealed, (printed, vec![Value::Long(82)]), "{}", dialect.name());
+        assert_eq!(sealed, (printed, vec![Value::Long(82).into()]), "{}", dialect.name());
     }
 }
 
@@ -186,7 +186,7 @@ fn placeholders_are_the_ones_that_were_printed() {
     let beyond = rewritten("SELECT ?", &[2], Dialect::Mysql);
     assert_eq!(seal(&beyond, Dialect::Mysql), Err(RefusalCode::RoundTrip));
     // One value twice, before another: as often as the text asks, in its order.
-    let binds = vec![Value::Long(1), Value::Long(2)];
+    let binds = vec![Value::Long(1).into(), Value::Long(2).into()];
     let ordered = in_order(binds, &[2, 1, 2], Dialect::Mysql).unwrap();
-    assert_eq!(ordered, [Value::Long(2), Value::Long(1), Value::Long(2)]);
+    assert_eq!(ordered, [2, 1, 2].map(|value| Value::Long(value).into()));
 }

@@ -10,8 +10,18 @@ use crate::guard::{Refusal, RefusalCode};
 
 pub(super) use mssql::date_part;
 
-/// The type that only the guard's own text may name: `char(n)` without the length.
+/// The types that only the guard's own text may name: PostgreSQL's `char(n)` without the length, and SQL Server's bytes.
 pub(super) fn guard_cast_target(data_type: &ast::DataType, dialect: Dialect) -> Option<SqlType> {
+    if let (ast::DataType::Varbinary(length), Dialect::Mssql) = (data_type, dialect) {
+        return match length {
+            Some(ast::BinaryLength::Max) => Some(plain("VARBINARY(MAX)")),
+            Some(ast::BinaryLength::IntegerLength { length }) => {
+                let modifiers = (Some(u16::try_from(*length).ok()?), None);
+                Some(SqlType { name: "VARBINARY", modifiers })
+            }
+            None => None,
+        };
+    }
     let ast::DataType::Custom(ast::ObjectName(parts), modifiers) = data_type else { return None };
     let [ast::ObjectNamePart::Identifier(ast::Ident { value, quote_style: None, span: _ })] =
         parts.as_slice()

@@ -14,13 +14,13 @@ mod from;
 mod lists;
 mod tokens;
 
-use super::Dialect;
 use super::emit::{Emit, Values};
 use super::print;
 use super::tree::Name;
+use super::{Bind, Dialect};
 use crate::catalog::{Catalog, Relation};
 use crate::guard::{Refusal, RefusalCode};
-use crate::predicate::{Predicate, PredicateSet, RowFilter, Value};
+use crate::predicate::{Predicate, PredicateSet, RowFilter};
 use from::From;
 use tokens::{Token, tokens};
 
@@ -49,7 +49,7 @@ const QUERIES: [&str; 3] = ["SELECT", "WITH", "VALUES"];
 /// Checks that every relation in the text is behind its filter.
 pub(super) fn verify(
     text: &str,
-    binds: &[Value],
+    binds: &[Bind],
     dialect: Dialect,
     catalog: &Catalog,
     filters: &PredicateSet,
@@ -74,7 +74,7 @@ pub(super) fn verify(
 struct Verifier<'a> {
     tokens: &'a [Token<'a>],
     at: usize,
-    binds: &'a [Value],
+    binds: &'a [Bind],
     dialect: Dialect,
     catalog: &'a Catalog,
     filters: &'a PredicateSet,
@@ -335,7 +335,7 @@ impl<'a> Verifier<'a> {
     }
 
     /// Whether two texts have the same words, their values behind placeholders.
-    fn same(&self, found: &[Token<'_>], expected: &[Token<'_>], values: &[Value]) -> bool {
+    fn same(&self, found: &[Token<'_>], expected: &[Token<'_>], values: &[Bind]) -> bool {
         found.len() == expected.len()
             && found.iter().zip(expected).all(|pair| match pair {
                 (Token::Bind(found), Token::Bind(wanted)) => {

@@ -31,6 +31,11 @@ pub(in crate::policy) fn masks(policy: &Policy) -> BTreeMap<ColumnName, Mask> {
     }
 }
 
+/// Whether a permit masks a column by what needs a key.
+pub(in crate::policy) fn needs_key(policy: &Policy) -> bool {
+    masks(policy).values().any(|mask| *mask == Mask::Hash)
+}
+
 /// The annotations of a policy that must not be passed over.
 // INVARIANT (exact or refused): a permit whose mask nobody upholds would show what it says is masked.
 pub(in crate::policy) fn check(
@@ -63,6 +68,11 @@ pub(in crate::policy) fn check(
     match read(masks, columns) {
         Err((name, why)) => found.push(bad(name, why)),
         Ok(masked) => {
+            if masked.values().any(|mask| *mask == Mask::Hash)
+                && let Some(why) = no_hash(engine)
+            {
+                found.push(bad(MASK, why.to_owned()));
+            }
             for (name, mask) in masked {
                 let whys = of_column(&name, mask, written, catalog, engine);
                 found.extend(whys.map(|(annotation, why)| bad(annotation, why)));
@@ -76,10 +86,9 @@ pub(in crate::policy) fn check(
 fn read(masks: &str, columns: &str) -> Result<BTreeMap<ColumnName, Mask>, (&'static str, String)> {
     let columns: Vec<&str> = columns.split(',').map(str::trim).collect();
     let masks = masks.split(',').map(str::trim).map(|word| {
-        let known = [Mask::Null, Mask::Last4].into_iter().find(|mask| mask.name() == word);
-        known.ok_or_else(|| match word {
-            "hash" => (MASK, "and `hash` is not in this version".to_owned()),
-            _ => (MASK, format!("and `{word}` is no mask: there are `null` and `last4`")),
+        let known = Mask::ALL.into_iter().find(|mask| mask.name() == word);
+        known.ok_or_else(|| {
+            (MASK, format!("and `{word}` is no mask: there are `null`, `hash` and `last4`"))
         })
     });
     let masks: Vec<Mask> = masks.collect::<Result<_, _>>()?;
@@ -122,6 +131,13 @@ fn of_column(
     }
     let why = match mask {
         Mask::Null => "has a type that does not stay itself in an expression",
+        Mask::Hash => match engine {
+            EngineKind::Mysql => "is no plain text of `utf8mb4`, whose type a hash could have",
+            EngineKind::Sqlite
+            | EngineKind::Postgresql
+            | EngineKind::Sqlserver
+            | EngineKind::Mongodb => "is no plain text, whose type a hash could have",
+        },
         Mask::Last4 => "is no plain text, of which the last characters could be shown",
     };
     Some((COLUMNS, format!("with `{name}`, which in `{}` {why}", relation.name)))
@@ -132,6 +148,15 @@ fn of_column(
 fn is_field(column: &Column) -> bool {
     let name = column.name.as_str();
     name != "_id" && !name.contains('.') && column.column_type != ColumnType::Document
+}
+
+/// Why a database cannot hash a column with a key, where it cannot.
+fn no_hash(engine: EngineKind) -> Option<&'static str> {
+    match engine {
+        EngineKind::Postgresql | EngineKind::Mysql | EngineKind::Sqlserver => None,
+        EngineKind::Sqlite => Some("and SQLite has no function that makes a `hash`"),
+        EngineKind::Mongodb => Some("and MongoDB has no operator that makes a `hash` with a key"),
+    }
 }
 
 /// Whether what a mask makes of a column compares, sorts and reads as the column itself does.
@@ -160,6 +185,13 @@ fn takes(column: &Column, mask: Mask, engine: EngineKind) -> bool {
     let kept = kept && (engine != EngineKind::Mongodb || is_field(column));
     match mask {
         Mask::Null => kept,
+        // As text of another character set it would not meet the column's own in one expression.
+        Mask::Hash => {
+            let unicode = |collation: &String| collation.starts_with("utf8mb4_");
+            let alike =
+                engine != EngineKind::Mysql || column.collation.as_ref().is_some_and(unicode);
+            kept && text && alike
+        }
         Mask::Last4 => kept && text && !column.array,
     }
 }
@@ -172,7 +204,12 @@ fn reads_like_ours(name: &str) -> bool {
         letters.sort_unstable();
         letters
     };
-    let close = |ours: &str| letters(&name) == letters(ours) || changes(&name, ours) <= 1;
+    let shuffled = |ours: &str| letters(&name) == letters(ours);
+    // One letter in place of another makes other words of `mask`: `@task`, `@mark`. As a slip of the pen it leaves `@columns`
+    // alone, which is refused. So does a first letter that is missing: `@ask`.
+    let shorter = name.len() < MASK.len() && name.starts_with('m') && changes(&name, MASK) <= 1;
     ["mask", "column"].into_iter().any(|stem| name.contains(stem))
-        || [MASK, COLUMNS].into_iter().any(close)
+        || [MASK, COLUMNS].into_iter().any(shuffled)
+        || shorter
+        || changes(&name, COLUMNS) <= 1
 }

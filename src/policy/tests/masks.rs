@@ -64,6 +64,13 @@ fn the_strictest_of_several_masks_applies() {
     let found = masked(&loaded(&both), None, "assigned_to").unwrap();
     assert_eq!((&found.clear, found.otherwise), (&RowFilter::NoRows, Mask::Last4));
     let [(Predicate::And(_), Mask::Null)] = found.stricter.as_slice() else { panic!("{found:?}") };
+    // A hash is in between.
+    let hash = rule("h", "hash", "resource.id == 3");
+    let all =
+        load(&format!("{KEY}{SETTINGS}"), CATALOG, &[("a.cedar", &format!("{SCOPE}{both}{hash}"))]);
+    let found = masked(&all.unwrap(), None, "assigned_to").unwrap();
+    let order: Vec<Mask> = found.stricter.iter().map(|(_, mask)| *mask).collect();
+    assert_eq!((order.as_slice(), found.otherwise), (&[Mask::Null, Mask::Hash][..], Mask::Last4));
     // Nothing is left for the other one.
     let all = "@id(\"b\") @mask(\"null\") @columns(\"assigned_to\")
         permit (principal, action, resource is projects);";
@@ -113,9 +120,13 @@ fn masks_that_cannot_be_upheld_do_not_load() {
         ("@mask(\"blur\") @columns(\"price\")", "`blur` is no mask"),
         ("@mask(\"Null\") @columns(\"price\")", "`Null` is no mask"),
         ("@mask @columns(\"price\")", "`` is no mask"),
-        ("@mask(\"hash\") @columns(\"assigned_to\")", "`hash` is not in this version"),
         ("@mask(\"last4\") @columns(\"price\")", "`public.projects` is no plain text"),
         ("@Mask(\"null\") @columns(\"price\")", "reads like"),
+        ("@mas(\"null\") @columns(\"price\")", "reads like"),
+        ("@maks(\"null\")", "reads like"),
+        ("@colums(\"price\")", "reads like"),
+        ("@volumns(\"price\")", "reads like"),
+        ("@nask(\"null\") @columns(\"price\")", "no `@mask`"),
         ("@masks(\"null\")", "reads like"),
         ("@mask(\"null\") @columns(\"price\") @column(\"id\")", "reads like"),
     ] {
@@ -130,7 +141,7 @@ fn masks_that_cannot_be_upheld_do_not_load() {
     let error = with(forbid).err().expect("it was accepted").to_string();
     assert!(error.contains("grants nothing"), "{error}");
     // Words for people stay words.
-    let rule = "@id(\"m\") @description(\"of the house\") @reason(\"so\") @advice(\"none\") @owner
+    let rule = "@id(\"m\") @description(\"of the house\") @reason(\"so\") @advice(\"none\") @owner @task(\"7\") @mark @ask @volume
         permit (principal, action, resource is projects);";
     assert!(with(rule).is_ok());
 }
@@ -166,6 +177,76 @@ fn types_that_no_expression_keeps_are_not_masked() {
             let loaded = load(&settings, &catalog, &[("a.cedar", &rule(mask))]);
             assert_eq!(loaded.is_ok(), expected, "{engine} {declared} {mask}");
         }
+    }
+}
+
+const KEY: &str = "mask_key = \"env:MASK_KEY\"\n";
+
+#[test]
+fn a_hash_needs_a_key_and_functions_for_it() {
+    let rule = "@id(\"m\") @mask(\"hash\") @columns(\"assigned_to\")
+        permit (principal, action, resource is projects);";
+    let rules = format!("{SCOPE}{rule}");
+    let policies = [("a.cedar", rules.as_str())];
+    let error = load(SETTINGS, CATALOG, &policies).err().expect("it was accepted");
+    let [problem] = error.problems() else { panic!("{error}") };
+    assert_eq!(problem.reason.code(), "mask_key_missing");
+    assert!(problem.location().contains("a.cedar:3:"), "{}", problem.location());
+    assert!(problem.hint().unwrap().contains("mask_key = \"env:NAME\""));
+    let settings = format!("{KEY}{SETTINGS}");
+    let database = load(&settings, CATALOG, &policies).unwrap_or_else(|error| panic!("{error}"));
+    let nowhere = Masked { clear: RowFilter::NoRows, stricter: vec![], otherwise: Mask::Hash };
+    assert_eq!(masked(&database, None, "assigned_to"), Some(nowhere));
+    // The name of the variable is no part of a policy, and still of the version.
+    let other = settings.replace("MASK_KEY", "OTHER");
+    assert_ne!(load(&other, CATALOG, &policies).unwrap().version(), database.version());
+
+    let rule = "@id(\"m\") @mask(\"hash\") @columns(\"c\") permit (principal, action, resource);";
+    for (engine, collation, expected) in [
+        ("sqlite", "BINARY", Some("SQLite has no function")),
+        ("mongodb", "", Some("MongoDB has no operator")),
+        ("mysql", "utf8mb4_bin", None),
+        ("mysql", "latin1_swedish_ci", Some("no plain text of `utf8mb4`")),
+        ("mysql", "", Some("no plain text of `utf8mb4`")),
+        ("sqlserver", "Latin1_General_CI_AS", None),
+    ] {
+        let settings = format!(
+            "engine = \"{engine}\"\nurl = \"env:URL\"\ntenant_filter_column = \"_id\"\n{KEY}"
+        );
+        let collation = if collation.is_empty() {
+            String::new()
+        } else {
+            format!(", collation = \"{collation}\"")
+        };
+        let catalog = format!(
+            "default_schema = \"x\"\n[[relation]]\nname = \"t\"\nprimary_key = [\"_id\"]\n\
+             columns = [{{ name = \"_id\", type = \"integer\", nullable = false }},\n\
+             {{ name = \"c\", type = \"text\", nullable = true{collation} }}]\n"
+        );
+        let found = load(&settings, &catalog, &[("a.cedar", rule)]);
+        match expected {
+            Some(why) => {
+                let error = found.err().unwrap_or_else(|| panic!("{engine} {collation}"));
+                assert!(error.to_string().contains(why), "{error}");
+            }
+            None => assert!(found.is_ok(), "{engine} {collation}"),
+        }
+    }
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_and_not_told() {
+    for secret in ["s3cret-s3cret-s3cret-s3cret-s3cret", "env:", "", "ENV:KEY"] {
+        let settings = format!("mask_key = \"{secret}\"\n{SETTINGS}");
+        let error = load(&settings, CATALOG, &[]).err().expect("it was accepted");
+        let [problem] = error.problems() else { panic!("{error}") };
+        assert_eq!(problem.reason.code(), "invalid_settings");
+        let told = format!("{error} {error:?} {:?}", problem.hint());
+        assert!(
+            told.contains("`mask_key` must be `env:NAME`") && !told.contains("s3cret"),
+            "{told}"
+        );
+        assert_eq!(problem.place.as_ref().map(|place| place.start().line), Some(1));
     }
 }
 

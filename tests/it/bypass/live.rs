@@ -194,7 +194,9 @@ impl<'a> Sides<'a> {
 fn written_out(query: &SelectSql) -> String {
     let mut text = query.text().to_owned();
     for (index, bind) in query.binds().iter().enumerate().rev() {
-        let Value::Long(value) = bind else { panic!("a tenant of the demo is a number: {bind:?}") };
+        let Value::Long(value) = crate::world::value(bind) else {
+            panic!("a tenant of the demo is a number: {bind:?}")
+        };
         let placeholder = match query.dialect() {
             Dialect::Sqlite => format!("?{}", index + 1),
             Dialect::Postgresql => format!("${}", index + 1),

@@ -1,10 +1,12 @@
 //! Running on MariaDB.
 #![expect(clippy::disallowed_methods, reason = "an oracle runs what the service never would")]
 
+use dialektai::guard::sql::Bind;
 use dialektai::predicate::Value;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Column as _, Row as _, SqlSafeStr as _, TypeInfo as _, ValueRef as _};
 
+use super::bound;
 use crate::world::{DEMO_SCHEMA, Outcome};
 
 /// Variables of the session, and what the last statement left.
@@ -22,13 +24,13 @@ pub(super) async fn execute(connection: &mut MySqlConnection, sql: &str) {
 }
 
 /// Runs a prepared statement.
-pub(super) async fn run(connection: &mut MySqlConnection, sql: &str, binds: &[Value]) -> Outcome {
+pub(super) async fn run(connection: &mut MySqlConnection, sql: &str, binds: &[Bind]) -> Outcome {
     let mut prepared = sqlx::query(AssertSqlSafe(sql.to_owned()).into_sql_str()).persistent(false);
     for bind in binds {
-        prepared = match bind {
-            Value::Long(value) | Value::Datetime(value) => prepared.bind(*value),
-            Value::String(value) => prepared.bind(value.clone()),
-            Value::Bool(value) => prepared.bind(*value),
+        prepared = match bound(bind) {
+            Value::Long(value) | Value::Datetime(value) => prepared.bind(value),
+            Value::String(value) => prepared.bind(value),
+            Value::Bool(value) => prepared.bind(value),
         };
     }
     let rows = prepared.fetch_all(connection).await.map_err(|error| error.to_string())?;

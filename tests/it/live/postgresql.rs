@@ -1,11 +1,12 @@
 //! Running on PostgreSQL.
 #![expect(clippy::disallowed_methods, reason = "an oracle runs what the service never would")]
 
-use dialektai::guard::sql::SelectSql;
+use dialektai::guard::sql::{Bind, SelectSql};
 use dialektai::predicate::Value;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _, ValueRef as _};
 
+use super::bound;
 use crate::world::Outcome;
 
 /// Settings, sequences, locks, prepared statements, cursors, temporary relations, and whether anything was written.
@@ -58,8 +59,8 @@ pub(super) async fn run_guarded(connection: &mut PgConnection, query: &SelectSql
     outcome
 }
 
-fn bind(value: &Value) -> (&'static str, String) {
-    match value {
+fn bind(bind: &Bind) -> (&'static str, String) {
+    match &bound(bind) {
         Value::Long(value) => ("bigint", format!("'{value}'")),
         Value::String(value) => ("text", format!("'{}'", value.replace('\'', "''"))),
         Value::Bool(value) => ("boolean", value.to_string()),

@@ -84,7 +84,7 @@ fn guard(predicate: Predicate) -> SelectSql {
 async fn visible(connection: &mut MySqlConnection, query: &SelectSql) -> BTreeSet<i32> {
     let mut prepared = sqlx::query(AssertSqlSafe(query.text().to_owned()).into_sql_str());
     for bind in query.binds() {
-        prepared = match bind {
+        prepared = match crate::world::value(bind) {
             Value::Long(value) | Value::Datetime(value) => prepared.bind(*value),
             Value::String(value) => prepared.bind(value.clone()),
             Value::Bool(value) => prepared.bind(*value),

@@ -139,7 +139,7 @@ async fn run(connection: &mut Connection, text: &str) -> Outcome {
 async fn run_guarded(connection: &mut Connection, guarded: &SelectSql) -> Outcome {
     let mut query = Query::new(guarded.text());
     for bind in guarded.binds() {
-        match bind {
+        match world::value(bind) {
             Value::Long(number) | Value::Datetime(number) => query.bind(*number),
             Value::String(text) => query.bind(text.as_str()),
             Value::Bool(truth) => query.bind(*truth),

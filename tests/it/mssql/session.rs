@@ -72,7 +72,7 @@ async fn binds_arrive_typed_and_in_order() {
         guarded.query().binds().iter().zip(&call.parameters).zip(declared)
     {
         use dialektai::predicate::Value;
-        let (expected, kind) = match bind {
+        let (expected, kind) = match crate::world::value(bind) {
             Value::Long(number) | Value::Datetime(number) => {
                 (Parameter::Integer(8, *number), "bigint")
             }

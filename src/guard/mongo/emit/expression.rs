@@ -35,9 +35,9 @@ pub(in crate::guard::mongo) fn masked(
     relation: &Relation,
 ) -> Result<Bson, Refusal> {
     let own = Bson::String(format!("${}", column.name));
-    let mut shown = mask(masked.otherwise, column);
+    let mut shown = mask(masked.otherwise, column)?;
     for (predicate, stricter) in masked.stricter.iter().rev() {
-        shown = either(holds(predicate, relation)?, mask(*stricter, column), shown);
+        shown = either(holds(predicate, relation)?, mask(*stricter, column)?, shown);
     }
     Ok(match &masked.clear {
         RowFilter::AllRows => own,
@@ -47,10 +47,12 @@ pub(in crate::guard::mongo) fn masked(
 }
 
 /// What a mask makes of a value.
-fn mask(mask: Mask, column: &Column) -> Bson {
+fn mask(mask: Mask, column: &Column) -> Result<Bson, Refusal> {
     let null = || Bson::from(doc! { "$literal": Bson::Null });
-    match mask {
+    Ok(match mask {
         Mask::Null => null(),
+        // No policy that asks for one is loaded.
+        Mask::Hash => return Err(unknown("a mask by `hash`")),
         Mask::Last4 => {
             let text = text(column);
             let length = doc! { "$strLenCP": &text };
@@ -59,7 +61,7 @@ fn mask(mask: Mask, column: &Column) -> Bson {
             let long = doc! { "$gte": [&length, SHORTEST] };
             either(long.into(), doc! { "$substrCP": [text, from, SHOWN] }.into(), null())
         }
-    }
+    })
 }
 
 fn either(condition: Bson, then: Bson, otherwise: Bson) -> Bson {

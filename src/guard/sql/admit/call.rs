@@ -5,6 +5,7 @@ use sqlparser::ast;
 use super::super::Dialect;
 use super::super::functions::{self, GROUP_CONCAT, Rule};
 use super::super::suggest;
+use super::super::text::Author;
 use super::super::tree::{Arguments, Expr, Function, Name, OrderItem, Over};
 use super::{Admit, Admitted, REMOVE, absent, mysql, unsupported};
 use crate::catalog::AddedFunction;
@@ -120,8 +121,13 @@ impl Admit {
                 return self.niladic(&name);
             }
         }
-        let rule =
-            functions::lookup(&name, self.dialect).ok_or_else(|| self.unknown_function(&name))?;
+        let of_masks = match self.author {
+            Author::Guard => functions::of_masks(&name, self.dialect),
+            Author::Proposal => None,
+        };
+        let rule = of_masks
+            .or_else(|| functions::lookup(&name, self.dialect))
+            .ok_or_else(|| self.unknown_function(&name))?;
         let (distinct, args, order_by) = self.arguments(rule, list)?;
         let over = over.as_ref().map(|over| self.over(over)).transpose()?;
         let within_group = self.order_items(within_group)?;

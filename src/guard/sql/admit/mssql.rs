@@ -123,7 +123,11 @@ impl Admit {
         let Some(data_type) = data_type.filter(|_| self.dialect == Dialect::Mssql) else {
             return unsupported("CONVERT", "use CAST");
         };
-        let to = types::cast_target(data_type, self.dialect)?;
+        let own = match self.author {
+            Author::Guard => types::guard_cast_target(data_type, self.dialect),
+            Author::Proposal => None,
+        };
+        let to = own.map_or_else(|| types::cast_target(data_type, self.dialect), Ok)?;
         let expr = Box::new(self.expr(expr)?);
         let style = match styles {
             [] => None,

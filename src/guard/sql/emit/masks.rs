@@ -5,7 +5,7 @@
 //! so it needs no fence of its own.
 
 use super::super::tree::{BinaryOp, Body, Expr, Literal, Name, Query, Select, SelectItem, UnaryOp};
-use super::{Dialect, Emit, Emitted, Values, and, binary, call, cast, number, text};
+use super::{Dialect, Emit, Emitted, Values, and, binary, call, cast, hash, number, text};
 use crate::catalog::{Column, ColumnName};
 use crate::predicate::{Mask, Masked, RowFilter};
 
@@ -32,9 +32,9 @@ impl Emit<'_, '_> {
         let mut branches: Vec<(Expr, Expr)> =
             clear.into_iter().map(|clear| (clear, own.clone())).collect();
         for (predicate, mask) in &masked.stricter {
-            branches.push((self.predicate(predicate)?, self.shown(*mask, &own)));
+            branches.push((self.predicate(predicate)?, self.shown(*mask, &column, &own)?));
         }
-        let mut shown = self.shown(masked.otherwise, &own);
+        let mut shown = self.shown(masked.otherwise, &column, &own)?;
         if !branches.is_empty() {
             shown = Expr::Case { operand: None, branches, otherwise: Some(Box::new(shown)) };
         }
@@ -63,9 +63,10 @@ impl Emit<'_, '_> {
     }
 
     /// What a mask makes of a value.
-    fn shown(&self, mask: Mask, own: &Expr) -> Expr {
-        match mask {
+    fn shown(&mut self, mask: Mask, column: &Column, own: &Expr) -> Emitted {
+        Ok(match mask {
             Mask::Null => Expr::Literal(Literal::Null),
+            Mask::Hash => hash::of(self, column, own)?,
             Mask::Last4 => {
                 let own = || own.clone();
                 let at_least = |length, least| binary(BinaryOp::GtEq, length, number(least));
@@ -91,7 +92,7 @@ impl Emit<'_, '_> {
                 };
                 Expr::Case { operand: None, branches: vec![(long, last)], otherwise: None }
             }
-        }
+        })
     }
 }
 

@@ -19,7 +19,7 @@ fn operand(emit: &Emit<'_, '_>, column: &Column) -> Expr {
     exactly(column, emit.column(column))
 }
 
-fn exactly(column: &Column, expr: Expr) -> Expr {
+pub(super) fn exactly(column: &Column, expr: Expr) -> Expr {
     match column.column_type {
         ColumnType::Text => cast(unicode(column, expr), "BINARY"),
         // MariaDB's: its bytes are not those of its text.

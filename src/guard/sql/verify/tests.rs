@@ -1,8 +1,9 @@
 //! What the verifier must see: texts as a broken rewriter might print them.
 
+use super::super::KeyHalf;
 use super::*;
 use crate::catalog::{ColumnName, RelationName};
-use crate::predicate::{CmpOp, Mask, Masked, Predicate};
+use crate::predicate::{CmpOp, Mask, Masked, Predicate, Value};
 
 const CATALOG: &str = r#"
 default_schema = "main"
@@ -40,7 +41,7 @@ fn verdict(text: &str, binds: &[i64], dialect: Dialect) -> bool {
         (name("u"), RowFilter::Where(tenant(82).or(tenant(7)))),
         (name("shared"), RowFilter::AllRows),
     ]);
-    let binds: Vec<Value> = binds.iter().copied().map(Value::Long).collect();
+    let binds: Vec<Bind> = binds.iter().map(|bind| Value::Long(*bind).into()).collect();
     verify(text, &binds, dialect, &catalog, &filters).is_ok()
 }
 
@@ -246,7 +247,7 @@ fn a_hidden_column_is_neither_listed_nor_asked_about() {
         ("SELECT code FROM main.shared AS shared", false),
         ("SELECT 1 FROM main.shared AS shared WHERE code = 'x'", false),
     ] {
-        let binds = [Value::Long(82)];
+        let binds = [Value::Long(82).into()];
         let found = verify(text, &binds, Dialect::Sqlite, &catalog, &filters).is_ok();
         assert_eq!(found, expected, "{text}");
     }
@@ -274,7 +275,8 @@ fn a_masked_column_is_listed_by_its_mask_only() {
         )
     };
     let verdict = |text: &str, binds: [i64; 2], dialect| {
-        verify(text, &binds.map(Value::Long), dialect, &catalog, &filters).is_ok()
+        verify(text, &binds.map(|bind| Value::Long(bind).into()), dialect, &catalog, &filters)
+            .is_ok()
     };
     for list in [format!("{mask} AS id"), format!("{mask} AS id, base.tenant"), "tenant".to_owned()]
     {
@@ -319,6 +321,33 @@ fn a_masked_column_is_listed_by_its_mask_only() {
 }
 
 #[test]
+fn a_hash_is_made_of_both_halves_of_the_key() {
+    let catalog = Catalog::parse(CATALOG).unwrap();
+    let name = RelationName { schema: "main".to_owned(), name: "shared".to_owned() };
+    let mut filters = PredicateSet::from_iter([(name.clone(), RowFilter::AllRows)]);
+    let code = Masked { clear: RowFilter::NoRows, stricter: Vec::new(), otherwise: Mask::Hash };
+    filters.mask(name, [(ColumnName::new("code"), code)].into());
+    let [inner, outer] = [KeyHalf::Inner, KeyHalf::Outer].map(Bind::MaskKey);
+    let hash = "CASE WHEN base.code IS NOT NULL THEN encode(sha256(decode($2, 'hex') || sha256(decode($1, 'hex') \
+        || convert_to(base.code, getdatabaseencoding()))), 'hex') ELSE base.code END";
+    let verdict = |hash: &str, binds: &[Bind]| {
+        let text = format!("SELECT * FROM (SELECT {hash} AS code FROM main.shared AS base) AS s");
+        verify(&text, binds, Dialect::Postgresql, &catalog, &filters).is_ok()
+    };
+    assert!(verdict(hash, &[inner.clone(), outer.clone()]));
+    assert!(!verdict(hash, &[outer.clone(), inner.clone()]));
+    assert!(!verdict(hash, &[inner.clone(), inner.clone()]));
+    assert!(!verdict(hash, &[inner.clone(), Value::String(String::new()).into()]), "no secret");
+    let binds = [inner, outer];
+    assert!(!verdict("base.code", &binds));
+    assert!(
+        !verdict(&hash.replace("sha256(decode($1, 'hex') || ", "sha256("), &binds),
+        "no secret"
+    );
+    assert!(!verdict(&hash.replace("IS NOT NULL", "IS NULL"), &binds), "clear");
+}
+
+#[test]
 fn touching_a_column_asks_for_its_rows() {
     let catalog = Catalog::parse(CATALOG).unwrap();
     let name = RelationName { schema: "main".to_owned(), name: "t".to_owned() };
@@ -337,10 +366,10 @@ fn touching_a_column_asks_for_its_rows() {
         ("base.tenant", left, false),
     ] {
         let text = format!("SELECT 1 FROM (SELECT {list} FROM main.t AS base WHERE {filter}) AS t");
-        let binds = [Value::Long(82), Value::Long(5)];
+        let binds = [Value::Long(82).into(), Value::Long(5).into()];
         let found = verify(&text, &binds, Dialect::Sqlite, &catalog, &filters).is_ok();
         assert_eq!(found, expected, "{text}");
     }
     let text = "SELECT id FROM main.t AS t WHERE t.tenant = ?1";
-    assert!(verify(text, &[Value::Long(82)], Dialect::Sqlite, &catalog, &filters).is_err());
+    assert!(verify(text, &[Value::Long(82).into()], Dialect::Sqlite, &catalog, &filters).is_err());
 }
