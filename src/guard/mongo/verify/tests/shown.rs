@@ -35,6 +35,8 @@ fn changing() -> (Catalog, PredicateSet) {
         otherwise: Mask::Last4,
     };
     filters.mask(name("tasks"), BTreeMap::from([(ColumnName::new("title"), masked)]));
+    let masked = Masked { clear: RowFilter::NoRows, stricter: Vec::new(), otherwise: Mask::Null };
+    filters.mask(name("places"), BTreeMap::from([(ColumnName::new("location"), masked)]));
     (catalog, filters)
 }
 
@@ -236,4 +238,15 @@ fn what_looks_at_stored_fields_is_seen() {
         command = edited.into_iter().next().unwrap();
         assert!(!verified(&command, false), "{command}");
     }
+}
+
+/// A walk over a collection that has masked fields, as it is where nothing is masked.
+#[test]
+fn a_walk_along_masked_fields_is_seen() {
+    let (catalog, filters) = world();
+    let query = "db.employees.aggregate([{ $graphLookup: { from: 'places', startWith: '$name', connectFromField: 'name', connectToField: 'name', as: 'c' } }])";
+    let command = guard_mongo(query, &catalog, &filters).unwrap().0;
+    let command = Bson::Document(Document::try_from(command.command()).unwrap());
+    assert!(super::verified(&command, false));
+    assert!(!verified(&command, false));
 }
