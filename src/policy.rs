@@ -230,6 +230,18 @@ impl Database {
         self.rules.masks.get(&self.rules.place(policy))
     }
 
+    /// What a row that may be read shows in place of a column's value, by Cedar's own verdict on it: the strictest of the
+    /// masks of the permits that decided, and the value where one of them does not mask it.
+    #[cfg(feature = "prove")]
+    pub(crate) fn mask_on(&self, verdict: &Verdict, column: &ColumnName) -> Option<Mask> {
+        let masks = verdict.deciding.iter().map(|id| {
+            let masks = self.masks_by(&PolicyId::new(id))?;
+            masks.get(column).copied()
+        });
+        // One that is `None` is less than any mask.
+        masks.min_by_key(|mask| (mask.is_some(), *mask)).flatten()
+    }
+
     /// Every policy.
     #[cfg(feature = "prove")]
     pub(crate) fn rules(&self) -> impl Iterator<Item = &Policy> {

@@ -5,14 +5,17 @@
 //! that they were validated against; the solver is cvc5, a program of its own. What it finds is shown only after the
 //! ordinary evaluator has said the same (`Database::verdict`).
 
+mod callers;
 mod certificate;
 mod claims;
+mod columns;
 mod diff;
 mod encode;
 mod example;
 mod facts;
 mod merge;
 mod print;
+mod replace;
 mod solver;
 
 use std::io;
@@ -28,8 +31,11 @@ use crate::catalog::{ColumnName, Relation, RelationName};
 use crate::identity::Principal;
 use crate::policy::Database;
 use crate::policy::tenancy::{Owner, Tenancy};
-pub use certificate::{certify, certify_filter, representatives};
-pub use diff::{Difference, diff};
+pub use callers::representatives;
+use certificate::Caller;
+pub use certificate::{certify, certify_filter};
+pub use columns::certify_masks;
+pub use diff::{ColumnDifference, Difference, diff};
 pub use example::Example;
 pub use solver::NotProved;
 use solver::Solver;
@@ -47,8 +53,15 @@ pub enum Claim {
     Filter {
         /// Who asks.
         principal: Principal,
-        /// The one column that the query touches, where it touches one that policies ask for.
-        touched: Option<ColumnName>,
+        /// The columns that the query touches, of those that policies ask for.
+        touched: Vec<ColumnName>,
+    },
+    /// On each row that the caller may see, a column shows its value or the mask that the policies say.
+    Column {
+        /// Who asks.
+        principal: Principal,
+        /// Which column; some policy masks it.
+        column: ColumnName,
     },
 }
 
@@ -235,10 +248,22 @@ impl<'a> Proof<'a> {
         solver: &mut Solver,
         refutes: impl Fn(&Example) -> bool,
     ) -> Answer {
+        self.ask_of(None, asserts, solver, refutes).await
+    }
+
+    /// The same of a caller who is known, and of whom the solver may not be.
+    async fn ask_of(
+        &self,
+        caller: Option<Caller<'_>>,
+        asserts: &WellFormedAsserts<'_>,
+        solver: &mut Solver,
+        refutes: impl Fn(&Example) -> bool,
+    ) -> Answer {
         match solver.counterexample(asserts).await {
             Ok(None) => Answer::Proved,
             Ok(Some(found)) => {
-                match Example::confirmed(self.database, self.relation, &found, &refutes) {
+                let (database, relation) = (self.database, self.relation);
+                match Example::confirmed(database, relation, &found, caller, &refutes) {
                     Some(example) => Answer::Refuted(Box::new(example)),
                     None => Answer::NotProved(NotProved::Unconfirmed),
                 }

@@ -11,9 +11,10 @@ use super::Format;
 use super::example::{self, ExampleEntry, number};
 use super::output::{self, Failed};
 use super::side::{self, Side};
+use crate::catalog::ColumnName;
 use crate::identity::DatabaseId;
 use crate::policy::Database;
-use crate::prove::{self, Answer, Difference, Example};
+use crate::prove::{self, Answer, ColumnDifference, Difference, Example};
 
 #[derive(Args)]
 pub(super) struct DiffArgs {
@@ -105,16 +106,22 @@ enum Asked {
 impl Asked {
     const BOTH: [Self; 2] = [Self::Granted, Self::Denied];
 
-    fn answer(self, difference: &Difference) -> &Answer {
-        match self {
+    /// What became of the rows, and of each column that either side masks.
+    fn answers(self, difference: &Difference) -> Vec<(Option<&ColumnName>, &Answer)> {
+        let rows = match self {
             Self::Granted => &difference.granted,
             Self::Denied => &difference.denied,
-        }
+        };
+        let columns = difference.columns.iter().map(|one| match self {
+            Self::Granted => (Some(&one.column), &one.granted),
+            Self::Denied => (Some(&one.column), &one.denied),
+        });
+        std::iter::once((None, rows)).chain(columns).collect()
     }
 
     /// The answer in a word or two.
-    fn word(self, difference: &Difference) -> &'static str {
-        match (self.answer(difference), self) {
+    fn word(self, answer: &Answer) -> &'static str {
+        match (answer, self) {
             (Answer::Proved, _) => "PROVED",
             (Answer::NotProved(_), _) => "NOT PROVED",
             (Answer::Refuted(_), Self::Granted) => "GRANTS",
@@ -122,10 +129,26 @@ impl Asked {
         }
     }
 
-    fn claim(self) -> &'static str {
-        match self {
-            Self::Granted => "grants nothing that the old policies did not",
-            Self::Denied => "denies nothing that the old policies did not",
+    fn claim(self, column: Option<&ColumnName>) -> String {
+        match (self, column) {
+            (Self::Granted, None) => "grants nothing that the old policies did not".to_owned(),
+            (Self::Denied, None) => "denies nothing that the old policies did not".to_owned(),
+            (Self::Granted, Some(column)) => {
+                format!("shows nothing of `{column}` that the old policies masked")
+            }
+            (Self::Denied, Some(column)) => {
+                format!("masks nothing of `{column}` that the old policies showed")
+            }
+        }
+    }
+
+    fn found(self, column: Option<&ColumnName>) -> String {
+        match (self, column) {
+            (_, None) => "what the old policies did not".to_owned(),
+            (Self::Granted, Some(column)) => format!("more of `{column}` than the old policies"),
+            (Self::Denied, Some(column)) => {
+                format!("some of `{column}` that the old policies showed")
+            }
         }
     }
 }
@@ -133,7 +156,10 @@ impl Asked {
 fn verdict(pairs: &[Pair<'_>], args: &DiffArgs) -> Result<(), Failed> {
     let count = |word: &str, asked: &[Asked]| {
         let all = pairs.iter().flat_map(|pair| &pair.differences);
-        all.filter(|one| asked.iter().any(|asked| asked.word(one) == word)).count()
+        let says = |asked: &Asked, one: &Difference| {
+            asked.answers(one).into_iter().any(|(_, answer)| asked.word(answer) == word)
+        };
+        all.filter(|one| asked.iter().any(|asked| says(asked, one))).count()
     };
     let granted = count("GRANTS", &[Asked::Granted]);
     if granted > 0 {
@@ -156,36 +182,49 @@ fn as_text(pairs: &[Pair<'_>]) -> String {
     for pair in pairs {
         text.push_str(&format!("{}\n", pair.id));
         for difference in &pair.differences {
-            if let (Answer::Proved, Answer::Proved) = (&difference.granted, &difference.denied) {
+            let open = Asked::BOTH.into_iter().flat_map(|asked| asked.answers(difference));
+            if open.into_iter().all(|(_, answer)| matches!(answer, Answer::Proved)) {
                 let claim = "grants and denies what the old policies did";
                 text.push_str(&format!("  PROVED {}: {claim}\n", difference.relation));
                 continue;
             }
             for asked in Asked::BOTH {
-                let head = format!("  {} {}", asked.word(difference), difference.relation);
-                text.push_str(&match asked.answer(difference) {
-                    Answer::Proved => format!("{head}: {}\n", asked.claim()),
-                    Answer::NotProved(reason) => format!("{head}: {}; {reason}\n", asked.claim()),
-                    Answer::Refuted(example) => {
-                        format!(
-                            "{head}: what the old policies did not\n{}",
-                            pair.shown(asked, difference, example)
-                        )
-                    }
-                });
+                for (column, answer) in asked.answers(difference) {
+                    let head = format!("  {} {}", asked.word(answer), difference.relation);
+                    let claim = asked.claim(column);
+                    text.push_str(&match answer {
+                        Answer::Proved => format!("{head}: {claim}\n"),
+                        Answer::NotProved(reason) => format!("{head}: {claim}; {reason}\n"),
+                        Answer::Refuted(example) => {
+                            let found = asked.found(column);
+                            let shown = pair.shown(asked, difference, column, example);
+                            format!("{head}: {found}\n{shown}")
+                        }
+                    });
+                }
             }
         }
     }
     let words = ["PROVED", "GRANTS", "DENIES", "NOT PROVED"];
     let all = pairs.iter().flat_map(|pair| &pair.differences);
-    let found = all.flat_map(|one| Asked::BOTH.map(|asked| asked.word(one)));
+    let found = all.flat_map(|one| {
+        Asked::BOTH.into_iter().flat_map(|asked| {
+            asked.answers(one).into_iter().map(move |(_, answer)| asked.word(answer))
+        })
+    });
     text.push_str(&example::counts(&words, &found.collect::<Vec<_>>()));
     text
 }
 
 impl Pair<'_> {
-    /// The caller and the row, who allows it and who does not.
-    fn shown(&self, asked: Asked, difference: &Difference, example: &Example) -> String {
+    /// The caller and the row, who allows it and who does not, or what is shown of the column by whom.
+    fn shown(
+        &self,
+        asked: Asked,
+        difference: &Difference,
+        column: Option<&ColumnName>,
+        example: &Example,
+    ) -> String {
         let own = example.verdict.clone().unwrap_or_default();
         let (reads, other) = match asked {
             Asked::Granted => ("may now read", self.old),
@@ -193,13 +232,23 @@ impl Pair<'_> {
         };
         let theirs = other.and_then(|other| example.verdict_of(other, &difference.relation));
         let theirs = theirs.unwrap_or_default();
+        let reads = match column {
+            None => reads.to_owned(),
+            Some(column) => format!("{reads} more of `{column}` in"),
+        };
+        let others = match column {
+            None => format!(
+                "{}{}",
+                example::by("on the other side forbidden by", &theirs.deciding),
+                example::by("on the other side failed", &theirs.failed),
+            ),
+            Some(_) => example::by("on the other side masked by", &theirs.deciding),
+        };
         format!(
-            "    caller: {}\n    {reads} {}\n{}{}{}",
+            "    caller: {}\n    {reads} {}\n{}{others}",
             example::caller(example),
             example::row(example),
             example::by("permitted by", &own.deciding),
-            example::by("on the other side forbidden by", &theirs.deciding),
-            example::by("on the other side failed", &theirs.failed),
         )
     }
 }
@@ -221,6 +270,15 @@ struct Entry<'a> {
 #[derive(Serialize)]
 struct RelationEntry {
     relation: String,
+    granted: AnswerEntry,
+    denied: AnswerEntry,
+    /// Those that either side masks, on rows that both let a caller read.
+    columns: Vec<ColumnEntry>,
+}
+
+#[derive(Serialize)]
+struct ColumnEntry {
+    column: String,
     granted: AnswerEntry,
     denied: AnswerEntry,
 }
@@ -248,6 +306,17 @@ impl From<&Difference> for RelationEntry {
     fn from(difference: &Difference) -> Self {
         Self {
             relation: difference.relation.to_string(),
+            granted: AnswerEntry::from(&difference.granted),
+            denied: AnswerEntry::from(&difference.denied),
+            columns: difference.columns.iter().map(ColumnEntry::from).collect(),
+        }
+    }
+}
+
+impl From<&ColumnDifference> for ColumnEntry {
+    fn from(difference: &ColumnDifference) -> Self {
+        Self {
+            column: difference.column.to_string(),
             granted: AnswerEntry::from(&difference.granted),
             denied: AnswerEntry::from(&difference.denied),
         }

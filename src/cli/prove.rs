@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::example::{self, ExampleEntry, number};
 use super::output::{self, Failed};
 use super::{Format, check, load};
-use crate::identity::DatabaseId;
+use crate::catalog::ColumnName;
+use crate::identity::{Claims, DatabaseId, Principal};
 use crate::policy::Database;
 use crate::prove::{self, Answer, Claim, Example, Finding};
 use crate::service;
@@ -116,7 +117,7 @@ fn word_of(finding: &Finding) -> &'static str {
         (Answer::Refuted(_), Claim::Isolated) => "LEAK",
         (Answer::Refuted(_), Claim::NeverFails(_)) => "MAY FAIL",
         (Answer::Refuted(_), Claim::Shared) => "NOT SHARED",
-        (Answer::Refuted(_), Claim::Filter { .. }) => "WRONG FILTER",
+        (Answer::Refuted(_), Claim::Filter { .. } | Claim::Column { .. }) => "WRONG FILTER",
     }
 }
 
@@ -126,9 +127,17 @@ fn claimed(claim: &Claim) -> String {
         Claim::NeverFails(policy) => format!("policy `{policy}` never fails"),
         Claim::Shared => "every caller reads every row".to_owned(),
         Claim::Filter { principal, touched } => {
-            let touching = touched.as_ref().map(|column| format!(", touching `{column}`,"));
-            let (caller, touching) = (example::named(principal), touching.unwrap_or_default());
+            let columns: Vec<String> = touched.iter().map(|column| format!("`{column}`")).collect();
+            let touching = match columns.as_slice() {
+                [] => String::new(),
+                columns => format!(", touching {},", columns.join(" and ")),
+            };
+            let caller = example::named(principal);
             format!("the filter of {caller}{touching} keeps the rows that the policies allow")
+        }
+        Claim::Column { principal, column } => {
+            let caller = example::named(principal);
+            format!("`{column}` shows {caller} its values and masks as the policies say")
         }
     }
 }
@@ -138,7 +147,7 @@ fn hint(finding: &Finding) -> Option<&'static str> {
         (Answer::Refuted(_), Claim::Isolated) if finding.undeclared => Some(
             "if it is meant for every tenant, name it in `shared_relations`; if another column holds the tenant, in `[tenant_columns]`",
         ),
-        (Answer::Refuted(_), Claim::Filter { .. }) => Some(
+        (Answer::Refuted(_), Claim::Filter { .. } | Claim::Column { .. }) => Some(
             "the filter says otherwise of this row: that is a defect of dialektai, not of the policies",
         ),
         (Answer::Refuted(_), Claim::NeverFails(_)) => {
@@ -147,7 +156,11 @@ fn hint(finding: &Finding) -> Option<&'static str> {
         (Answer::Refuted(_), Claim::Isolated | Claim::Shared)
         | (
             Answer::Proved | Answer::NotProved(_),
-            Claim::Isolated | Claim::NeverFails(_) | Claim::Shared | Claim::Filter { .. },
+            Claim::Isolated
+            | Claim::NeverFails(_)
+            | Claim::Shared
+            | Claim::Filter { .. }
+            | Claim::Column { .. },
         ) => None,
     }
 }
@@ -158,7 +171,10 @@ fn as_text(proved: &[Proved<'_>]) -> String {
         text.push_str(&format!("{}\n", database.id));
         for finding in findings {
             // Of these there are many, and they are counted below.
-            let counted = matches!(finding.claim, Claim::NeverFails(_) | Claim::Filter { .. });
+            let counted = match finding.claim {
+                Claim::NeverFails(_) | Claim::Filter { .. } | Claim::Column { .. } => true,
+                Claim::Isolated | Claim::Shared => false,
+            };
             if counted && matches!(finding.answer, Answer::Proved) {
                 continue;
             }
@@ -185,7 +201,7 @@ fn as_text(proved: &[Proved<'_>]) -> String {
 /// Whether filters were looked at.
 fn certified(proved: &[Proved<'_>]) -> bool {
     let mut all = proved.iter().flat_map(|one| &one.findings);
-    all.any(|finding| matches!(finding.claim, Claim::Filter { .. }))
+    all.any(|finding| matches!(finding.claim, Claim::Filter { .. } | Claim::Column { .. }))
 }
 
 fn shown(example: &Example) -> String {
@@ -218,7 +234,9 @@ struct FindingEntry {
     relation: String,
     claim: &'static str,
     policy: Option<String>,
-    /// Of a filter.
+    /// Whose masks it is about.
+    column: Option<String>,
+    /// Of a filter, or of masks.
     caller: Option<CallerEntry>,
     answer: &'static str,
     reason: Option<String>,
@@ -226,12 +244,24 @@ struct FindingEntry {
     hint: Option<&'static str>,
 }
 
-/// Whose filter it is, for a query that touches one column or none.
+/// Whose filter it is, for a query that touches these columns.
 #[derive(Serialize)]
 struct CallerEntry {
     tenant: Option<String>,
     scope: Option<String>,
-    touched: Option<String>,
+    claims: Claims,
+    touched: Vec<String>,
+}
+
+impl CallerEntry {
+    fn new(principal: &Principal, touched: &[ColumnName]) -> Self {
+        Self {
+            tenant: principal.tenant.as_ref().map(ToString::to_string),
+            scope: principal.scope.as_ref().map(|scope| scope.as_str().to_owned()),
+            claims: principal.claims.clone(),
+            touched: touched.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 impl<'a> From<&'a [Proved<'a>]> for Document<'a> {
@@ -252,14 +282,17 @@ impl From<&Finding> for FindingEntry {
             Claim::NeverFails(policy) => ("never_fails", Some(policy.clone())),
             Claim::Shared => ("shared", None),
             Claim::Filter { .. } => ("filter", None),
+            Claim::Column { .. } => ("column", None),
         };
-        let caller = match &finding.claim {
-            Claim::Filter { principal, touched } => Some(CallerEntry {
-                tenant: principal.tenant.as_ref().map(ToString::to_string),
-                scope: principal.scope.as_ref().map(|scope| scope.as_str().to_owned()),
-                touched: touched.as_ref().map(ToString::to_string),
-            }),
-            Claim::Isolated | Claim::NeverFails(_) | Claim::Shared => None,
+        let (caller, column) = match &finding.claim {
+            Claim::Filter { principal, touched } => {
+                (Some(CallerEntry::new(principal, touched)), None)
+            }
+            Claim::Column { principal, column } => {
+                let touched = std::slice::from_ref(column);
+                (Some(CallerEntry::new(principal, touched)), Some(column.to_string()))
+            }
+            Claim::Isolated | Claim::NeverFails(_) | Claim::Shared => (None, None),
         };
         let (answer, reason, example) = match &finding.answer {
             Answer::Proved => ("proved", None, None),
@@ -267,6 +300,7 @@ impl From<&Finding> for FindingEntry {
             Answer::Refuted(example) => ("refuted", None, Some(ExampleEntry::from(&**example))),
         };
         let relation = finding.relation.to_string();
-        Self { relation, claim, policy, caller, answer, reason, example, hint: hint(finding) }
+        let hint = hint(finding);
+        Self { relation, claim, policy, column, caller, answer, reason, example, hint }
     }
 }

@@ -12,7 +12,7 @@ use cedar_policy::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::catalog::{Catalog, Misplaced, check_documents, read as read_catalog};
+use crate::catalog::{Catalog, Misplaced, PRINCIPAL_TYPE, check_documents, read as read_catalog};
 use crate::identity::DatabaseId;
 
 use super::check::columns::changes;
@@ -345,6 +345,11 @@ impl<'a> Policies<'a> {
             invalid.insert(error.policy_id());
             let message = sentence(error.policy_id(), error.to_string());
             let reason = match error {
+                ValidationError::UnsafeOptionalAttributeAccess(_)
+                    if message.ends_with(&format!("on entity type `{PRINCIPAL_TYPE}`")) =>
+                {
+                    Reason::UnguardedClaim(message)
+                }
                 ValidationError::UnsafeOptionalAttributeAccess(_) => Reason::Unguarded(message),
                 _ => Reason::Invalid(message),
             };
@@ -404,7 +409,8 @@ fn first_of(mut problems: Vec<Problem>) -> Option<Problem> {
     problems.dedup();
     let others = problems.len().saturating_sub(1);
     let mut first = problems.into_iter().next()?;
-    if let Reason::Invalid(message) | Reason::Unguarded(message) = &mut first.reason
+    if let Reason::Invalid(message) | Reason::Unguarded(message) | Reason::UnguardedClaim(message) =
+        &mut first.reason
         && others > 0
     {
         message.push_str(&format!(" (and {others} more here)"));

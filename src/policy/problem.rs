@@ -199,6 +199,9 @@ pub enum Reason {
     /// A column that may be NULL, read where `has` does not say that it is there.
     #[error("{0}")]
     Unguarded(String),
+    /// What a caller may lack, its scope or a claim, read where `has` does not say that it is there.
+    #[error("{0}")]
+    UnguardedClaim(String),
     /// A policy that no row of any relation can satisfy.
     #[error("no row of any relation can satisfy the policy")]
     Impossible,
@@ -277,6 +280,7 @@ impl Reason {
             | Self::Template
             | Self::Invalid(_)
             | Self::Unguarded(_)
+            | Self::UnguardedClaim(_)
             | Self::Impossible
             | Self::Deceptive(_)
             | Self::NoSuchColumn { .. }
@@ -312,7 +316,7 @@ impl Reason {
             Self::DuplicateId { .. } => "policy_id_taken",
             Self::Template => "policy_template",
             Self::Invalid(_) => "policy_invalid",
-            Self::Unguarded(_) => "policy_unguarded_null",
+            Self::Unguarded(_) | Self::UnguardedClaim(_) => "policy_unguarded_null",
             Self::Impossible => "policy_impossible",
             Self::Deceptive(_) => "policy_deceptive",
             Self::NoSuchColumn { .. } => "policy_unknown_column",
@@ -361,6 +365,10 @@ impl Reason {
             Self::Template => Some("write `principal` and `resource` without slots".to_owned()),
             Self::Unguarded(_) => Some(
                 "a NULL is an absent attribute: write `resource has c && ..` or `if resource has c then .. else ..`"
+                    .to_owned(),
+            ),
+            Self::UnguardedClaim(_) => Some(
+                "a caller may be without it: write `principal has c && ..` or `if principal has c then .. else ..`"
                     .to_owned(),
             ),
             Self::Impossible => Some(

@@ -17,7 +17,7 @@ use super::settings::{EngineKind, Settings};
 pub(super) const ACTION: &str = "read";
 
 /// The columns that a query touches, in the context of its action.
-pub(super) const COLUMNS: &str = "columns";
+pub(crate) const COLUMNS: &str = "columns";
 
 /// The text of `schema.cedarschema`.
 ///

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::catalog::{ColumnName, RelationName};
 
 use super::kept::Kept;
-use super::{Predicate, PredicateSet, RowFilter};
+use super::{Predicate, PredicateSet, Row, RowFilter};
 
 /// What a masked column shows in place of its value, the strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,6 +70,16 @@ impl Masked {
         // A row that may be seen, that is not clear and that nothing stricter masks is one of the last permit's.
         let otherwise = otherwise.or_else(|| stricter.pop().map(|(_, mask)| mask))?;
         Some(Self { clear, stricter, otherwise })
+    }
+
+    /// What a row shows in place of the column's value; `None` where it shows the value. The law that the emitted text must
+    /// follow.
+    pub fn on(&self, row: &Row) -> Option<Mask> {
+        if self.clear.keeps(row) {
+            return None;
+        }
+        let stricter = self.stricter.iter().find(|(rows, _)| rows.evaluate(row) == Some(true));
+        Some(stricter.map_or(self.otherwise, |(_, mask)| *mask))
     }
 }
 

@@ -7,50 +7,18 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
-use cedar_policy::Policy;
+use cedar_policy::{Effect, Policy};
 use cedar_policy_symcc::implies_asserts;
 
 use super::facts::Named;
-use super::print::{Place, filter};
+use super::print::{NONE, Place, filter};
 use super::solver::Solver;
-use super::{Answer, Claim, Example, Finding, NotProved, Proof, encode};
+use super::{Answer, Claim, Example, Finding, NotProved, Proof, encode, replace};
 use crate::catalog::{ColumnName, Relation};
-use crate::identity::{Principal, TenantId};
+use crate::identity::Principal;
 use crate::policy::Database;
 use crate::policy::schema::quoted;
 use crate::predicate::{PredicateSet, RowFilter, gone};
-
-/// How many constants of the policies are tried as tenants, and how many as scopes.
-const MOST_CONSTANTS: usize = 4;
-
-/// Callers that stand for others: with a scope and without, and those that the policies name.
-pub fn representatives(database: &Database) -> Vec<Principal> {
-    let settings = &database.settings;
-    let policies: Vec<Policy> = database.rules().cloned().collect();
-    let named = Named::of(&policies);
-    let (longs, texts) = named.constants();
-    let tenants: Vec<Option<TenantId>> = if settings.requires_organization_scoping {
-        let texts = texts.iter().cloned().chain(longs.iter().map(ToString::to_string));
-        let parsed = texts.filter_map(|text| TenantId::parse(&text, settings.tenant_id_type).ok());
-        let plain = super::example::plain_tenant_id(settings.tenant_id_type);
-        plain.into_iter().chain(parsed.take(MOST_CONSTANTS)).map(Some).collect()
-    } else {
-        vec![None]
-    };
-    let mut scopes = vec![None];
-    if database.scope_filters() {
-        let plain = ["user-1"].into_iter().chain(texts.iter().map(String::as_str));
-        let parsed = plain.filter_map(|text| text.parse().ok());
-        scopes.extend(parsed.take(1 + MOST_CONSTANTS).map(Some));
-    }
-    let mut all = Vec::new();
-    for tenant in tenants {
-        for scope in &scopes {
-            all.push(Principal::new(tenant.clone(), scope.clone()));
-        }
-    }
-    all
-}
 
 /// Whether the filters of these callers say what the policies do, relation by relation; the solver has `limit` for each
 /// question.
@@ -70,19 +38,11 @@ pub fn certify(
         for relation in &database.catalog.relations {
             let rules = runtime.block_on(Rules::of(database, relation, &mut solver));
             for principal in principals {
-                let filters = database.predicates_for(principal);
-                for (touched, filter) in rules.filters(filters.as_deref()) {
-                    let answer = match filter {
-                        Ok(filter) => {
-                            let caller = Caller { principal, touched: touched.as_ref() };
-                            runtime.block_on(rules.certified(caller, &filter, &mut solver))
-                        }
-                        Err(reason) => Answer::NotProved(NotProved::Unsupported(reason)),
-                    };
-                    let claim = Claim::Filter { principal: principal.clone(), touched };
+                let claims = runtime.block_on(rules.claims(principal, &mut solver));
+                findings.extend(claims.into_iter().map(|(claim, answer)| {
                     let relation = relation.name.clone();
-                    findings.push(Finding { relation, claim, answer, undeclared: false });
-                }
+                    Finding { relation, claim, answer, undeclared: false }
+                }));
             }
         }
         Ok(findings)
@@ -105,59 +65,95 @@ pub fn certify_filter(
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut solver = Solver::new(limit);
         let rules = runtime.block_on(Rules::of(database, relation, &mut solver));
-        let caller = Caller { principal, touched: None };
+        let caller = Caller { principal, touched: &[] };
         Ok(runtime.block_on(rules.certified(caller, filter, &mut solver)))
     })
 }
 
-/// Who asks, with a query that touches one column or none.
+/// Who asks, with a query that touches these columns of those that policies ask for, and no others.
 #[derive(Clone, Copy)]
-struct Caller<'a> {
-    principal: &'a Principal,
-    touched: Option<&'a ColumnName>,
+pub(super) struct Caller<'a> {
+    pub(super) principal: &'a Principal,
+    pub(super) touched: &'a [ColumnName],
 }
 
 /// The policies on a relation, and those of them that may fail.
-struct Rules<'a> {
-    proof: Proof<'a>,
+pub(super) struct Rules<'a> {
+    pub(super) proof: Proof<'a>,
     failing: Vec<Policy>,
 }
 
-/// A filter, or why there is none, for a query that touches this column or none.
-type Filtered = (Option<ColumnName>, Result<RowFilter, String>);
+/// Two conditions that are claimed to be the same: what these policies allow, and what was printed of filters.
+pub(super) struct Sides<'a> {
+    pub(super) caller: Caller<'a>,
+    pub(super) policies: &'a [Policy],
+    pub(super) printed: String,
+    /// What is known of rows.
+    pub(super) known: Vec<String>,
+}
 
 impl<'a> Rules<'a> {
-    async fn of(database: &'a Database, relation: &'a Relation, solver: &mut Solver) -> Self {
+    pub(super) async fn of(
+        database: &'a Database,
+        relation: &'a Relation,
+        solver: &mut Solver,
+    ) -> Self {
         let proof = Proof::new(database, relation);
         let failing = proof.failing(solver).await;
         Self { proof, failing }
     }
 
-    /// The filter of a caller, and that of each column that policies ask for.
-    fn filters(
-        &self,
-        filters: Result<&PredicateSet, &crate::policy::Unsupported>,
-    ) -> Vec<Filtered> {
-        let Proof { relation, .. } = &self.proof;
-        let filters = match filters {
+    /// What is claimed of a caller's filters, and what became of it.
+    async fn claims(&self, principal: &Principal, solver: &mut Solver) -> Vec<(Claim, Answer)> {
+        let Proof { database, relation, .. } = &self.proof;
+        let claim = |touched| Claim::Filter { principal: principal.clone(), touched };
+        let filters = match database.predicates_for(principal) {
             Ok(filters) => filters,
-            Err(unsupported) => return vec![(None, Err(unsupported.to_string()))],
+            Err(unsupported) => {
+                let reason = NotProved::Unsupported(unsupported.to_string());
+                return vec![(claim(Vec::new()), Answer::NotProved(reason))];
+            }
         };
-        let filter = filters.filter_for(&relation.name);
+        let mut claims = Vec::new();
+        for (touched, filter) in self.filters(&filters) {
+            let caller = Caller { principal, touched: &touched };
+            let answer = self.certified(caller, &filter, solver).await;
+            claims.push((claim(touched), answer));
+        }
+        let hidden = filters.hidden_of(&relation.name);
+        for column in self.masked() {
+            if hidden.is_none_or(|hidden| !hidden.contains(&column)) {
+                let masked = filters.mask_of(&relation.name, &column);
+                let answer =
+                    self.certified_masks(principal, &filters, &column, masked, solver).await;
+                claims.push((Claim::Column { principal: principal.clone(), column }, answer));
+            }
+        }
+        claims
+    }
+
+    /// The filter for a query that touches nothing, that of each column that policies ask for, and that of all of these
+    /// that are not hidden.
+    fn filters(&self, filters: &PredicateSet) -> Vec<(Vec<ColumnName>, RowFilter)> {
+        let Proof { relation, .. } = &self.proof;
         let nothing = BTreeSet::new();
         let hidden = filters.hidden_of(&relation.name).unwrap_or(&nothing);
-        let columns = self.asked().into_iter().map(|column| {
-            let filter = if hidden.contains(column) {
-                RowFilter::NoRows
-            } else {
-                filters.filter_touching(&relation.name, [column]).into_owned()
-            };
-            (Some(column.clone()), Ok(filter))
+        let touching = |columns: Vec<ColumnName>| {
+            let filter = filters.filter_touching(&relation.name, &columns).into_owned();
+            (columns, filter)
+        };
+        let asked = self.asked();
+        let seen: Vec<ColumnName> =
+            asked.iter().copied().filter(|column| !hidden.contains(*column)).cloned().collect();
+        let together = (seen.len() > 1).then(|| touching(seen));
+        let each = asked.into_iter().map(|column| {
+            let columns = vec![column.clone()];
+            if hidden.contains(column) { (columns, RowFilter::NoRows) } else { touching(columns) }
         });
         // Where every column is hidden the relation is none, though policies let a query through that touches nothing.
         let whole = gone(relation, hidden).len() < relation.columns.len();
-        let none = whole.then(|| (None, Ok(filter.clone())));
-        none.into_iter().chain(columns).collect()
+        let none = whole.then(|| touching(Vec::new()));
+        none.into_iter().chain(each).chain(together).collect()
     }
 
     fn asked(&self) -> Vec<&ColumnName> {
@@ -167,51 +163,102 @@ impl<'a> Rules<'a> {
     }
 
     async fn certified(&self, caller: Caller<'_>, rows: &RowFilter, solver: &mut Solver) -> Answer {
-        let proof = &self.proof;
-        let place = Place { database: proof.database, relation: proof.relation, path: "resource" };
-        let condition = self.condition(caller, rows, place);
-        let sides = filter(place, rows).map_err(NotProved::Unsupported).and_then(|printed| {
-            let failing: Vec<&Policy> = self.failing.iter().collect();
-            let policies = encode::strict(&proof.policies, &failing, &condition);
-            let filter = encode::condition("permit", "when", &format!("{condition} && {printed}"));
-            Ok((proof.compile(policies)?, proof.compile(filter)?))
-        });
-        let (policies, filter) = match sides {
-            Ok(sides) => sides,
-            Err(reason) => return Answer::NotProved(reason),
+        let place = self.place();
+        let printed = match filter(place, rows) {
+            Ok(printed) => printed,
+            Err(reason) => return Answer::NotProved(NotProved::Unsupported(reason)),
         };
+        let known = self.known(caller, [rows]);
+        let sides = Sides { caller, policies: &self.proof.policies, printed, known };
         let differs = |example: &Example| {
             let allowed = example.verdict.as_ref().map(|verdict| verdict.allowed);
-            let same =
-                example.principal == *caller.principal && example.touched.iter().eq(caller.touched);
-            same && allowed.is_some_and(|allowed| allowed != rows.keeps(&example.row))
+            caller.is_of(example, self.proof.database.columns_asked())
+                && allowed.is_some_and(|allowed| allowed != rows.keeps(&example.row))
         };
+        self.same(&sides, solver, differs).await
+    }
+
+    /// Whether both sides are true of the same rows.
+    pub(super) async fn same(
+        &self,
+        Sides { caller, policies, printed, known }: &Sides<'_>,
+        solver: &mut Solver,
+        differs: impl Fn(&Example) -> bool,
+    ) -> Answer {
+        let proof = &self.proof;
+        // Where nothing permits and nothing is kept there is nothing to ask.
+        let permits = policies.iter().any(|policy| policy.effect() == Effect::Permit);
+        if !permits && printed == NONE {
+            return Answer::Proved;
+        }
+        let (policies, failing, mut conditions) = self.written_for(*caller, policies);
+        conditions.extend(known.iter().cloned());
+        let known = conditions.join(" && ");
+        let failing: Vec<&Policy> = failing.iter().collect();
+        let compiled = proof.compile(encode::strict(&policies, &failing, &known)).and_then(|own| {
+            let filter = encode::condition("permit", "when", &format!("{known} && {printed}"));
+            Ok((own, proof.compile(filter)?))
+        });
+        let (policies, filter) = match compiled {
+            Ok(compiled) => compiled,
+            Err(reason) => return Answer::NotProved(reason),
+        };
+        let asked = Some(*caller);
         // What is kept and not allowed first: that is the leak.
-        match proof.ask(&implies_asserts(&filter, &policies), solver, differs).await {
+        match proof.ask_of(asked, &implies_asserts(&filter, &policies), solver, &differs).await {
             Answer::Proved => {
-                proof.ask(&implies_asserts(&policies, &filter), solver, differs).await
+                proof.ask_of(asked, &implies_asserts(&policies, &filter), solver, &differs).await
             }
             answer @ (Answer::Refuted(_) | Answer::NotProved(_)) => answer,
         }
     }
 
-    /// What is known of the caller, of the query and of rows.
-    fn condition(&self, caller: Caller<'_>, rows: &RowFilter, place: Place<'_>) -> String {
-        let Proof { database, policies, .. } = &self.proof;
-        let mut known = vec![encode::pinned(&database.settings, caller.principal)];
-        match caller.touched {
-            None => known.push("context.columns.isEmpty()".to_owned()),
-            Some(touched) => {
-                for column in database.columns_asked() {
-                    let not = if column == touched { "" } else { "!" };
-                    known.push(format!(
-                        "{not}context.columns.contains({})",
-                        quoted(column.as_str())
-                    ));
-                }
-            }
+    pub(super) fn place(&self) -> Place<'_> {
+        let Proof { database, relation, .. } = self.proof;
+        Place { database, relation, path: "resource" }
+    }
+
+    /// The policies, and those of them that may fail, as they read for a caller; and what else is to be said of the caller.
+    fn written_for(
+        &self,
+        caller: Caller<'_>,
+        policies: &[Policy],
+    ) -> (Vec<Policy>, Vec<Policy>, Vec<String>) {
+        let Proof { database, .. } = &self.proof;
+        let settings = &database.settings;
+        let known = |policies: &[Policy]| {
+            let known = policies
+                .iter()
+                .map(|policy| replace::known(policy, settings, caller.principal, caller.touched));
+            known.collect::<Result<Vec<Policy>, String>>()
+        };
+        if let (Ok(own), Ok(failing)) = (known(policies), known(&self.failing)) {
+            return (own, failing, vec![encode::empty_claims(caller.principal)]);
         }
-        known.extend(Named::of(policies).with(caller.principal, rows).facts(place));
-        known.join(" && ")
+        let mut conditions = vec![encode::pinned(settings, caller.principal)];
+        for column in database.columns_asked() {
+            let not = if caller.touched.contains(column) { "" } else { "!" };
+            conditions.push(format!("{not}context.columns.contains({})", quoted(column.as_str())));
+        }
+        (policies.to_vec(), self.failing.clone(), conditions)
+    }
+
+    /// What is known of rows, as far as policies and these filters could tell.
+    pub(super) fn known<'f>(
+        &self,
+        caller: Caller<'_>,
+        filters: impl IntoIterator<Item = &'f RowFilter>,
+    ) -> Vec<String> {
+        let policies = &self.proof.policies;
+        Named::of(policies).with(caller.principal, filters).facts(self.place())
+    }
+}
+
+impl Caller<'_> {
+    /// Whether the example is of this caller, and of a query that touches the same of the columns that policies ask for.
+    pub(super) fn is_of(self, example: &Example, asked: &BTreeSet<ColumnName>) -> bool {
+        let touched: BTreeSet<&ColumnName> =
+            example.touched.iter().filter(|column| asked.contains(*column)).collect();
+        example.principal == *self.principal && touched == self.touched.iter().collect()
     }
 }

@@ -3,18 +3,19 @@
 //! Both sides are put to the solver over the same callers and rows (`merge`). Where the sides do not mean the same ones,
 //! nothing is proved: an answer about other rows or other callers would be no answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
-use cedar_policy::Policy;
-use cedar_policy_symcc::{CompiledPolicySet, implies_asserts};
+use cedar_policy::{Effect, Policy};
+use cedar_policy_symcc::{CompiledPolicySet, disjoint_asserts, implies_asserts};
 
 use super::merge::Merged;
 use super::solver::Solver;
 use super::{Answer, Example, NotProved, Proof, encode};
 use crate::catalog::{ColumnName, RelationName};
 use crate::policy::Database;
+use crate::policy::schema::quoted;
 use crate::predicate::Mask;
 
 /// What became of one relation.
@@ -25,6 +26,19 @@ pub struct Difference {
     /// Refuted by a caller and a row that only the new policies let it read.
     pub granted: Answer,
     /// Refuted by a caller and a row that only the old policies let it read.
+    pub denied: Answer,
+    /// What became of the columns that either side masks, on the rows that both let a caller read.
+    pub columns: Vec<ColumnDifference>,
+}
+
+/// What became of one column that some policy masks.
+#[derive(Debug, Clone)]
+pub struct ColumnDifference {
+    /// Which column.
+    pub column: ColumnName,
+    /// Refuted by a caller and a row of which the new policies show more.
+    pub granted: Answer,
+    /// Refuted by a caller and a row of which the old policies show more.
     pub denied: Answer,
 }
 
@@ -69,7 +83,9 @@ pub fn diff(
             };
             let name = relation.name.clone();
             all.push(match difference {
-                Ok((granted, denied)) => Difference { relation: name, granted, denied },
+                Ok(Compared { granted, denied, columns }) => {
+                    Difference { relation: name, granted, denied, columns }
+                }
                 Err(reason) => Difference::open(name, &reason),
             });
         }
@@ -104,7 +120,7 @@ fn incomparable(old: &Database, new: &Database) -> Option<&'static str> {
 impl Difference {
     fn open(relation: RelationName, reason: &NotProved) -> Self {
         let open = || Answer::NotProved(reason.clone());
-        Self { relation, granted: open(), denied: open() }
+        Self { relation, granted: open(), denied: open(), columns: Vec::new() }
     }
 }
 
@@ -124,61 +140,82 @@ impl<'a> Side<'a> {
         Ok(Some(Self { proof, failing, allowed }))
     }
 
-    /// The columns that permits mask, each with each of its masks.
-    fn masked(&self) -> BTreeSet<(ColumnName, Mask)> {
-        let Proof { database, policies, .. } = &self.proof;
-        let masks = policies.iter().filter_map(|policy| database.masks_by(policy.id()));
-        masks.flatten().map(|(column, mask)| (column.clone(), *mask)).collect()
+    /// The columns of the relation that permits mask, each with each of its masks.
+    fn masked(&self) -> BTreeMap<ColumnName, BTreeSet<Mask>> {
+        let Proof { database, relation, policies, .. } = &self.proof;
+        let masks = policies.iter().filter_map(|policy| database.masks_by(policy.id())).flatten();
+        let mut found: BTreeMap<ColumnName, BTreeSet<Mask>> = BTreeMap::new();
+        for (column, mask) in masks.filter(|(column, _)| relation.column(column).is_some()) {
+            found.entry(column.clone()).or_default().insert(*mask);
+        }
+        found
     }
 
-    /// The rows on which a column shows what this mask does not tell: those of the permits that do not mask it, and of those
-    /// that mask it otherwise where none applies that is stricter.
-    fn showing(&self, column: &ColumnName, mask: Mask) -> Result<CompiledPolicySet, NotProved> {
+    /// The rows that a query of these callers may read and on which a column shows this, its value or a mask: those of the
+    /// permits that show so, but for those of permits that show more strictly, or the value.
+    fn rows(
+        &self,
+        column: &ColumnName,
+        shown: Option<Mask>,
+        callers: &str,
+    ) -> Result<CompiledPolicySet, NotProved> {
         let Proof { database, policies, .. } = &self.proof;
         let own = |policy: &Policy| database.masks_by(policy.id())?.get(column).copied();
-        let failing: Vec<&Policy> = self.failing.iter().collect();
-        let mut showing = Vec::new();
+        let mut kept = Vec::new();
         for policy in policies {
-            let Some(shown) = own(policy) else {
-                showing.push(policy.clone());
-                continue;
-            };
-            if tells_no_more(shown, mask) {
-                continue;
+            let own = own(policy);
+            if policy.effect() == Effect::Forbid || own == shown {
+                kept.push(policy.clone());
+            } else if shown.is_some() && own < shown {
+                kept.push(encode::forbidding(policy).map_err(NotProved::Unsupported)?);
             }
-            let stricter =
-                policies.iter().filter(|other| own(other).is_some_and(|other| other < shown));
-            let stricter: Vec<&Policy> = stricter.collect();
-            // One that fails applies to no row, and here would take the other permit along.
-            if stricter.iter().any(|other| failing.iter().any(|of| of.id() == other.id())) {
-                let why = format!("a permit that masks `{column}` may fail");
-                return Err(NotProved::Unsupported(why));
-            }
-            showing.push(encode::unless(policy, &stricter).map_err(NotProved::Unsupported)?);
         }
-        let policies = showing;
-        let callers = encode::callers(&database.settings);
-        self.proof.compile(encode::strict(&policies, &failing, &callers))
+        let failing: Vec<&Policy> = self.failing.iter().collect();
+        self.proof.compile(encode::strict(&kept, &failing, callers))
     }
 
-    /// Whether this side shows no more of what either masks than the other does.
+    /// Whether this side shows no more of a column than the other does, on the rows that both let a caller read.
     // INVARIANT (no widening): a mask that was taken away is a grant.
-    async fn shows_no_more(&self, other: &Side<'_>, solver: &mut Solver) -> Answer {
-        for (column, mask) in self.masked().union(&other.masked()) {
-            let sides = self
-                .showing(column, *mask)
-                .and_then(|own| Ok((own, other.showing(column, *mask)?)));
-            let found = match &sides {
-                Ok((own, others)) => solver.counterexample(&implies_asserts(own, others)).await,
-                Err(reason) => Err(reason.clone()),
+    async fn shows_no_more(
+        &self,
+        other: &Side<'_>,
+        column: &ColumnName,
+        masks: &BTreeSet<Mask>,
+        solver: &mut Solver,
+    ) -> Answer {
+        let Proof { database, relation, .. } = &self.proof;
+        // What it shows, it shows to a query that names it.
+        let touches = format!("context.columns.contains({})", quoted(column.as_str()));
+        let callers = format!("{touches} && {}", encode::callers(&database.settings));
+        let telling =
+            |own: Option<Mask>, theirs: Mask| own.is_none_or(|own| !tells_no_more(own, theirs));
+        let shown = |database: &Database, example: &Example| {
+            let verdict = example.verdict_of(database, &relation.name)?;
+            verdict.allowed.then(|| database.mask_on(&verdict, column))
+        };
+        let refutes = |example: &Example| {
+            let own = shown(database, example);
+            let theirs = shown(other.proof.database, example);
+            let more = match (own, theirs) {
+                (Some(own), Some(Some(theirs))) => telling(own, theirs),
+                (Some(_), Some(None)) | (None, _) | (_, None) => false,
             };
-            match found {
-                Ok(None) => {}
-                Ok(Some(_)) => {
-                    let why = format!("`{column}` may show more of what was masked");
-                    return Answer::NotProved(NotProved::Unsupported(why));
+            example.touched.contains(column) && more
+        };
+        let own = std::iter::once(None).chain(masks.iter().copied().map(Some));
+        let pairs = own.flat_map(|own| masks.iter().map(move |theirs| (own, *theirs)));
+        for (own, theirs) in pairs.filter(|(own, theirs)| telling(*own, *theirs)) {
+            let sides = self
+                .rows(column, own, &callers)
+                .and_then(|own| Ok((own, other.rows(column, Some(theirs), &callers)?)));
+            let answer = match &sides {
+                Ok((own, others)) => {
+                    self.proof.ask(&disjoint_asserts(own, others), solver, refutes).await
                 }
-                Err(reason) => return Answer::NotProved(reason),
+                Err(reason) => Answer::NotProved(reason.clone()),
+            };
+            if !matches!(answer, Answer::Proved) {
+                return answer;
             }
         }
         Answer::Proved
@@ -199,10 +236,7 @@ impl<'a> Side<'a> {
             });
             example.is_allowed() && theirs.is_none_or(|verdict| !verdict.allowed)
         };
-        match (proof.ask(&implies_asserts(allowed, others), solver, refutes).await, other) {
-            (Answer::Proved, Some(other)) => self.shows_no_more(other, solver).await,
-            (answer, _) => answer,
-        }
+        proof.ask(&implies_asserts(allowed, others), solver, refutes).await
     }
 }
 
@@ -215,11 +249,18 @@ fn tells_no_more(one: Mask, other: Mask) -> bool {
     }
 }
 
+/// What became of a relation.
+struct Compared {
+    granted: Answer,
+    denied: Answer,
+    columns: Vec<ColumnDifference>,
+}
+
 async fn compare(
     before: Option<Proof<'_>>,
     after: Option<Proof<'_>>,
     solver: &mut Solver,
-) -> Result<(Answer, Answer), NotProved> {
+) -> Result<Compared, NotProved> {
     let before = Side::of(before, solver).await?;
     let after = Side::of(after, solver).await?;
     let granted = match &after {
@@ -230,5 +271,18 @@ async fn compare(
         Some(before) => before.beyond(after.as_ref(), solver).await,
         None => Answer::Proved,
     };
-    Ok((granted, denied))
+    let mut columns = Vec::new();
+    // A row that only one side shows is granted or denied with all of its columns.
+    if let (Some(before), Some(after)) = (&before, &after) {
+        let mut masked = before.masked();
+        for (column, masks) in after.masked() {
+            masked.entry(column).or_default().extend(masks);
+        }
+        for (column, masks) in masked {
+            let granted = after.shows_no_more(before, &column, &masks, solver).await;
+            let denied = before.shows_no_more(after, &column, &masks, solver).await;
+            columns.push(ColumnDifference { column, granted, denied });
+        }
+    }
+    Ok(Compared { granted, denied, columns })
 }

@@ -68,6 +68,20 @@ pub(super) fn pinned(settings: &Settings, principal: &Principal) -> String {
     known
 }
 
+/// That the claims which are empty sets are, of which there is no literal to be written out.
+pub(super) fn empty_claims(principal: &Principal) -> String {
+    let empty = principal.claims.iter().filter(|(_, value)| match value {
+        ClaimValue::Strings(members) => members.is_empty(),
+        ClaimValue::Integers(members) => members.is_empty(),
+        ClaimValue::String(_) | ClaimValue::Integer(_) | ClaimValue::Boolean(_) => false,
+    });
+    let known = empty.map(|(name, _)| {
+        let has = attribute(&ColumnName::new(name));
+        format!("(principal has {has} && principal[{}].isEmpty())", quoted(name))
+    });
+    std::iter::once("true".to_owned()).chain(known).collect::<Vec<_>>().join(" && ")
+}
+
 /// That a claim has this value.
 fn claim(read: &str, value: &ClaimValue) -> String {
     let set = |members: Vec<String>| match members.as_slice() {
@@ -112,8 +126,16 @@ pub(super) fn strict(
     PolicySet::from_policies(all).map_err(|error| error.to_string())
 }
 
-/// A permit, but for the rows that one of these other policies applies to.
-pub(super) fn unless(permit: &Policy, forbids: &[&Policy]) -> Result<Policy, String> {
+/// A permit as a forbid: what it would have permitted is forbidden, and where it fails nothing is.
+pub(super) fn forbidding(permit: &Policy) -> Result<Policy, String> {
+    let failed = |error: pst::PstConstructionError| error.to_string();
+    let mut body = permit.to_pst().map_err(failed)?.body().clone();
+    body.effect = pst::Effect::Forbid;
+    let body = StaticPolicy::try_from(body).map_err(|error| error.to_string())?;
+    Policy::from_pst(pst::Policy::Static(body)).map_err(failed)
+}
+
+fn unless(permit: &Policy, forbids: &[&Policy]) -> Result<Policy, String> {
     let failed = |error: pst::PstConstructionError| error.to_string();
     let body = |policy: &Policy| policy.to_pst().map(|policy| policy.body().clone());
     let permit = body(permit).map_err(failed)?;

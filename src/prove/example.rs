@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use cedar_policy::{Entity, EntityUid, EvalResult};
 use cedar_policy_symcc::Env;
 
+use super::certificate::Caller;
 use super::claims;
 use crate::catalog::{CedarType, Column, ColumnName, ColumnType, Relation, RelationName};
 use crate::identity::{Claims, Principal, ScopeId, TenantId, TenantIdType};
@@ -63,9 +64,13 @@ impl Example {
         database: &Database,
         relation: &Relation,
         found: &Env,
+        caller: Option<Caller<'_>>,
         refutes: &dyn Fn(&Self) -> bool,
     ) -> Option<Self> {
-        let draft = Draft::read(database, relation, found)?;
+        let mut draft = Draft::read(database, relation, found)?;
+        if let Some(caller) = caller {
+            draft.ask_as(caller);
+        }
         let real =
             |draft: &Draft| draft.example(database, relation).filter(|example| refutes(example));
         let mut draft = draft
@@ -188,6 +193,17 @@ impl Draft {
         let key = resource.id().unescaped().to_owned();
         let claims = claims::read(principal, &database.settings.claims);
         Some(Self { tenant: attribute("tenant"), scope, claims, touched, key, row })
+    }
+
+    /// With the caller and the query that the solver was not asked for.
+    fn ask_as(&mut self, Caller { principal, touched }: Caller<'_>) {
+        self.tenant = principal.tenant.as_ref().map(|tenant| match tenant {
+            TenantId::Integer(id) => Value::Long(*id),
+            TenantId::Uuid(id) | TenantId::String(id) => Value::String(id.clone()),
+        });
+        self.scope = principal.scope.as_ref().map(|scope| scope.as_str().to_owned());
+        self.claims = principal.claims.clone();
+        self.touched = touched.to_vec();
     }
 
     fn example(&self, database: &Database, relation: &Relation) -> Option<Example> {

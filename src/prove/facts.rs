@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::pst::{Clause, EntityOrSlot, Expr, Literal, ResourceConstraint, UnaryOp};
+use cedar_policy::pst::{Clause, EntityOrSlot, Expr, Literal, ResourceConstraint, UnaryOp, Var};
 
+use super::claims;
 use super::print::{Place, literal};
 use crate::catalog::{CedarType, Column, ColumnType, Relation};
 use crate::identity::{Principal, TenantId};
@@ -27,6 +28,8 @@ pub(super) struct Named {
     days: BTreeSet<i64>,
     /// By entity type.
     rows: BTreeMap<String, BTreeSet<String>>,
+    /// The attributes of the principal that are asked for: claims are always optional.
+    asked: BTreeSet<String>,
 }
 
 impl Named {
@@ -48,8 +51,12 @@ impl Named {
         named
     }
 
-    /// With those of a caller and of a filter.
-    pub(super) fn with(mut self, principal: &Principal, filter: &RowFilter) -> Self {
+    /// With those of a caller and of filters.
+    pub(super) fn with<'a>(
+        mut self,
+        principal: &Principal,
+        filters: impl IntoIterator<Item = &'a RowFilter>,
+    ) -> Self {
         match &principal.tenant {
             Some(TenantId::Uuid(id) | TenantId::String(id)) => {
                 self.texts.insert(id.clone());
@@ -57,8 +64,15 @@ impl Named {
             Some(TenantId::Integer(_)) | None => {}
         }
         self.texts.extend(principal.scope.iter().map(|scope| scope.as_str().to_owned()));
-        if let RowFilter::Where(predicate) = filter {
-            self.predicate(predicate);
+        for value in claims::values(&principal.claims) {
+            if let Value::String(text) = value {
+                self.texts.insert(text);
+            }
+        }
+        for filter in filters {
+            if let RowFilter::Where(predicate) = filter {
+                self.predicate(predicate);
+            }
         }
         self
     }
@@ -68,6 +82,11 @@ impl Named {
         (&self.longs, &self.texts)
     }
 
+    /// The claims that policies read.
+    pub(super) fn claims(&self) -> &BTreeSet<String> {
+        &self.asked
+    }
+
     fn row(&mut self, uid: &cedar_policy::pst::EntityUID) {
         let ids = self.rows.entry(uid.ty.to_string()).or_default();
         ids.insert(uid.eid.to_string());
@@ -75,6 +94,11 @@ impl Named {
     }
 
     fn expression(&mut self, expr: &Expr) {
+        if let Expr::HasAttr { expr: of, attrs } = expr
+            && matches!(**of, Expr::Var(Var::Principal))
+        {
+            self.asked.insert(attrs.head.to_string());
+        }
         match expr {
             Expr::Literal(Literal::String(text)) => {
                 self.texts.insert(text.to_string());

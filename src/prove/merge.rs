@@ -5,11 +5,11 @@
 //! `has` is false, and a query that touches it is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use cedar_policy::pst::{self, Clause, Expr, StaticPolicy, Var};
+use cedar_policy::pst::{self, Expr, Var};
 use cedar_policy::{Effect, Policy, Schema};
 
+use super::replace::replaced;
 use super::{Proof, encode};
 use crate::catalog::{Catalog, Column, ColumnName, Relation, RelationName};
 use crate::policy::Database;
@@ -185,57 +185,23 @@ fn guarded(
         let guard = encode::ours("permit", "when", guard)?.to_pst().map_err(failed)?;
         clauses.extend(guard.body().clauses().iter().cloned());
     }
-    let body = policy.to_pst().map_err(failed)?.body().clone();
-    for clause in body.clauses() {
-        clauses.push(match clause {
-            Clause::When(expr) => Clause::When(without(expr, lacks)?),
-            Clause::Unless(expr) => Clause::Unless(without(expr, lacks)?),
-        });
-    }
-    let body = body.try_with_clauses(clauses).map_err(failed)?;
-    let body = StaticPolicy::try_from(body).map_err(|error| error.to_string())?;
-    Policy::from_pst(pst::Policy::Static(body)).map_err(failed)
+    replaced(policy, clauses, &|expr| lacking(expr, lacks))
 }
 
-/// The expression with `false` in place of each `has` of a column that is lacking.
-fn without(expr: &Arc<Expr>, lacks: &dyn Fn(&str) -> bool) -> Result<Arc<Expr>, String> {
-    let part = |expr: &Arc<Expr>| without(expr, lacks);
-    Ok(Arc::new(match &**expr {
-        Expr::HasAttr { expr, attrs } => {
-            let mut path = path(expr);
-            let mut lacking = false;
-            for attr in attrs.iter() {
-                path = path.map(|path| {
-                    if path.is_empty() { attr.to_string() } else { format!("{path}.{attr}") }
-                });
-                lacking |= path.as_deref().is_some_and(lacks);
-            }
-            if lacking {
-                Expr::Literal(pst::Literal::Bool(false))
-            } else {
-                Expr::HasAttr { expr: part(expr)?, attrs: attrs.clone() }
-            }
-        }
-        Expr::Literal(_) | Expr::Var(_) => return Ok(expr.clone()),
-        Expr::UnaryOp { op, expr } => Expr::UnaryOp { op: *op, expr: part(expr)? },
-        Expr::BinaryOp { op, left, right } => {
-            Expr::BinaryOp { op: *op, left: part(left)?, right: part(right)? }
-        }
-        Expr::GetAttr { expr, attr } => Expr::GetAttr { expr: part(expr)?, attr: attr.clone() },
-        Expr::Like { expr, pattern } => Expr::Like { expr: part(expr)?, pattern: pattern.clone() },
-        Expr::Is { expr, entity_type, in_expr } => Expr::Is {
-            expr: part(expr)?,
-            entity_type: entity_type.clone(),
-            in_expr: in_expr.as_ref().map(part).transpose()?,
-        },
-        Expr::IfThenElse { cond, then_expr, else_expr } => Expr::IfThenElse {
-            cond: part(cond)?,
-            then_expr: part(then_expr)?,
-            else_expr: part(else_expr)?,
-        },
-        Expr::Set(members) => Expr::Set(members.iter().map(part).collect::<Result<_, _>>()?),
-        _ => return Err("a construct that is not compared over different columns".to_owned()),
-    }))
+/// `false` in the place of a `has` of a column that is lacking.
+fn lacking(expr: &Expr, lacks: &dyn Fn(&str) -> bool) -> Option<Expr> {
+    let Expr::HasAttr { expr, attrs } = expr else { return None };
+    let mut path = path(expr);
+    let mut lacking = false;
+    for attr in attrs.iter() {
+        path = path.map(
+            |path| {
+                if path.is_empty() { attr.to_string() } else { format!("{path}.{attr}") }
+            },
+        );
+        lacking |= path.as_deref().is_some_and(lacks);
+    }
+    lacking.then_some(Expr::Literal(pst::Literal::Bool(false)))
 }
 
 /// The path from the resource on, empty for itself.

@@ -17,11 +17,14 @@ pub(super) struct Place<'a> {
     pub(super) path: &'a str,
 }
 
+/// The condition of no row.
+pub(super) const NONE: &str = "false";
+
 /// A filter over a relation as one condition. Says why where it has none.
 pub(super) fn filter(place: Place<'_>, filter: &RowFilter) -> Result<String, String> {
     match filter {
         RowFilter::AllRows => Ok("true".to_owned()),
-        RowFilter::NoRows => Ok("false".to_owned()),
+        RowFilter::NoRows => Ok(NONE.to_owned()),
         RowFilter::Where(predicate) => place.predicate(predicate),
     }
 }

@@ -1,5 +1,7 @@
 //! Certificates: every filter of our fixtures is proved, and a filter that was tampered with is not.
 
+mod masks;
+
 use std::path::PathBuf;
 use std::time::Duration;
 

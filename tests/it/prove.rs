@@ -45,7 +45,7 @@ fn told(finding: &Finding) -> Option<String> {
         Claim::Isolated => "LEAK",
         Claim::NeverFails(_) => "MAY FAIL",
         Claim::Shared => "NOT SHARED",
-        Claim::Filter { .. } => "WRONG FILTER",
+        Claim::Filter { .. } | Claim::Column { .. } => "WRONG FILTER",
     };
     assert!(example.verdict.is_some());
     Some(format!("{word} `{}`", finding.relation.name))

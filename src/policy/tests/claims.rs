@@ -109,3 +109,20 @@ fn native_policies_know_no_claims() {
     let said = database.symbolic_rules(relation).map(|_| ()).unwrap_err();
     assert_eq!((said.policy.as_str(), said.construct.contains("claim")), ("s", true), "{said}");
 }
+
+#[test]
+fn a_claim_that_is_read_without_has_is_told_from_a_column() {
+    let rule = |condition: &str| {
+        format!("@id(\"p\") permit (principal, action, resource is tasks) when {{ {condition} }};")
+    };
+    let settings = declaring("roles = \"set of string\"");
+    for (condition, expected) in [
+        ("principal.roles.contains(\"a\")", "`principal has c && ..`"),
+        ("principal.scope == \"a\"", "`principal has c && ..`"),
+        ("resource.assigned_to == \"a\"", "`resource has c && ..`"),
+    ] {
+        let error = load(&settings, CATALOG, &[("a.cedar", &rule(condition))]);
+        let problems = error.err().unwrap().to_string();
+        assert!(problems.contains(expected), "{problems}");
+    }
+}
