@@ -136,30 +136,43 @@ fn hostile_policies_give_what_cedar_gives() {
     assert!(degenerate.is_empty(), "degenerate cases:\n{}", degenerate.join("\n"));
 }
 
+/// Every set is asked on every engine, and every second one in each test, so that two of them run at a time.
 #[test]
 fn random_policies_give_what_cedar_gives() {
+    random_policies(0);
+}
+
+#[test]
+fn other_random_policies_give_what_cedar_gives() {
+    random_policies(1);
+}
+
+fn random_policies(half: usize) {
     const SEED: u64 = 20_261_124;
     const SETS: usize = 520;
     let mut generator = Generator::new(rand_chacha::ChaCha8Rng::seed_from_u64(SEED));
-    let (mut policies, mut refused, mut degenerate) = (0, 0, 0);
+    let (mut policies, mut sets, mut refused, mut degenerate) = (0, 0, 0, 0);
     let principals = principals();
     let rows = rows();
     let mut stored = Stored::on_every_engine(&rows);
     let facts: Vec<_> = rows.into_iter().filter(|(of, ..)| *of == "facts").collect();
     for set in 0..SETS {
-        // Two principals for each set: the oracle takes its time, and more policies find more than more principals.
-        let asking = [&principals[set % 2], &principals[2 + set % 2]].map(Clone::clone);
         let (text, count) = generator.policy_set();
+        if set % 2 != half {
+            continue;
+        }
+        // Two principals for each set: the oracle takes its time, and more policies find more than more principals.
+        let other = set / 2 % 2;
+        let asking = [&principals[other], &principals[2 + other]].map(Clone::clone);
         policies += count;
+        sets += 1;
         match load(&text) {
             Ok(database) => {
-                // SQLite, which is in this process, is asked every time.
-                let engines = if set % 8 == 0 { stored.len() } else { 1 };
-                let visible = compare(&database, &asking, &facts, &mut stored[..engines]);
+                let visible = compare(&database, &asking, &facts, &mut stored);
                 let visible = visible.unwrap_or_else(|said| {
                     let (small, said) = shrink(&text, said, &mut |text| {
                         let database = load(text).ok()?;
-                        compare(&database, &asking, &facts, &mut stored[..engines]).err()
+                        compare(&database, &asking, &facts, &mut stored).err()
                     });
                     panic!("{said}\n\npolicies, made small:\n{small}\n\nas they were:\n{text}")
                 });
@@ -178,9 +191,9 @@ fn random_policies_give_what_cedar_gives() {
         }
     }
     println!(
-        "seed {SEED}: {policies} policies in {SETS} sets, {refused} sets refused, {degenerate} see nothing"
+        "seed {SEED}: {policies} policies in {sets} sets, {refused} sets refused, {degenerate} see nothing"
     );
-    assert!(policies >= 2_000, "only {policies} policies");
-    assert!(refused * 3 < SETS, "{refused} of {SETS} sets were refused");
-    assert!(degenerate * 3 < SETS * 2, "{degenerate} of {SETS} sets see nothing");
+    assert!(policies >= 1_000, "only {policies} policies");
+    assert!(refused * 3 < sets, "{refused} of {sets} sets were refused");
+    assert!(degenerate * 3 < sets * 2, "{degenerate} of {sets} sets see nothing");
 }

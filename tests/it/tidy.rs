@@ -88,6 +88,7 @@ fn every_mutant_finds_its_text() {
     let mut missing = Vec::new();
     for mutant in mutants.iter().map(|mutant| mutant.as_table().unwrap()) {
         let (file, id) = (mutant["file"].as_str().unwrap(), mutant["id"].as_str().unwrap());
+        assert!(mutant.values().all(toml::Value::is_str), "tests/mutants.toml: `{id}` holds texts");
         match place(mutant, &read(file)) {
             // Several of one text are put inside each other; those that are left out are put nowhere.
             Some(place) if !mutant.contains_key("equivalent") => {

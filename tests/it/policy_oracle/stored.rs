@@ -62,6 +62,10 @@ impl Stored {
                 }
             }
             pinned(&mut live).await;
+            if dialect == Dialect::Postgresql {
+                // Each filter is asked for once, of a few rows.
+                live.execute("SET jit = off").await;
+            }
             Some((servers, live, keys))
         })?;
         Some(Self { runtime, place: Place::Sql { live, catalog, _servers: servers }, keys })
