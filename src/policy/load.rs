@@ -309,7 +309,7 @@ impl<'a> Policies<'a> {
                 let masks::BadAnnotation { name, why } = found;
                 problems.push(file.problem(source, Reason::Annotation { name, why }));
             }
-            if settings.mask_key.is_none() && masks::needs_key(policy) {
+            if settings.mask_key.is_none() && masks::needs_key(policy, settings.engine) {
                 problems.push(file.problem(source, Reason::NoMaskKey));
             }
         }

@@ -4,6 +4,7 @@
 
 mod cases;
 pub(crate) mod claims;
+mod columns;
 mod documents;
 mod generator;
 mod native;

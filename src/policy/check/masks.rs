@@ -31,9 +31,9 @@ pub(in crate::policy) fn masks(policy: &Policy) -> BTreeMap<ColumnName, Mask> {
     }
 }
 
-/// Whether a permit masks a column by what needs a key.
-pub(in crate::policy) fn needs_key(policy: &Policy) -> bool {
-    masks(policy).values().any(|mask| *mask == Mask::Hash)
+/// Whether a permit masks a column by what needs a key, and could with one.
+pub(in crate::policy) fn needs_key(policy: &Policy, engine: EngineKind) -> bool {
+    no_hash(engine).is_none() && masks(policy).values().any(|mask| *mask == Mask::Hash)
 }
 
 /// The annotations of a policy that must not be passed over.

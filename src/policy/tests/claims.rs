@@ -113,7 +113,9 @@ fn native_policies_know_no_claims() {
 #[test]
 fn a_claim_that_is_read_without_has_is_told_from_a_column() {
     let rule = |condition: &str| {
-        format!("@id(\"p\") permit (principal, action, resource is tasks) when {{ {condition} }};")
+        format!(
+            "@id(\"p\") permit (principal, action, resource is projects) when {{ {condition} }};"
+        )
     };
     let settings = declaring("roles = \"set of string\"");
     for (condition, expected) in [

@@ -28,11 +28,17 @@ const COLUMNS: [(&str, Type, bool); 10] = [
 
 pub(super) struct Generator {
     random: ChaCha8Rng,
+    /// Whether policies mask columns, and ask which are touched.
+    columns: bool,
 }
 
 impl Generator {
     pub(super) fn new(random: ChaCha8Rng) -> Self {
-        Self { random }
+        Self { random, columns: false }
+    }
+
+    pub(super) fn with_columns(random: ChaCha8Rng) -> Self {
+        Self { random, columns: true }
     }
 
     /// Two to six policies, and how many.
@@ -48,9 +54,36 @@ impl Generator {
         let effect = if forbids { "forbid" } else { "permit" };
         let clause = if self.random.random_bool(0.3) { "unless" } else { "when" };
         let condition = self.condition(4, &mut Vec::new());
-        format!(
-            "@id(\"p{number}\") {effect} (principal, action, resource is facts) {clause} {{ {condition} }};"
-        )
+        let scope = "(principal, action, resource is facts)";
+        if self.columns && self.random.random_bool(0.35) {
+            return if forbids {
+                let condition = self.touching(&condition);
+                format!("@id(\"p{number}\") forbid {scope} when {{ {condition} }};")
+            } else {
+                let masked = self.masked();
+                format!("@id(\"p{number}\") {masked} permit {scope} {clause} {{ {condition} }};")
+            };
+        }
+        format!("@id(\"p{number}\") {effect} {scope} {clause} {{ {condition} }};")
+    }
+
+    /// What a permit grants masked.
+    fn masked(&mut self) -> String {
+        let texts = self.random.random_bool(0.4);
+        let columns = COLUMNS.iter().filter(|(_, of, _)| !texts || *of == Type::Text);
+        let columns: Vec<&str> = columns.map(|(name, ..)| *name).collect();
+        let count = self.random.random_range(1..=3);
+        let columns: Vec<&str> =
+            columns.choose_multiple(&mut self.random, count).copied().collect();
+        let mask = if texts { "last4" } else { "null" };
+        format!("@mask(\"{mask}\") @columns(\"{}\")", columns.join(", "))
+    }
+
+    /// What hides a column, on the rows of a condition or on all.
+    fn touching(&mut self, condition: &str) -> String {
+        let (column, ..) = *COLUMNS.choose(&mut self.random).unwrap();
+        let touched = format!("context.columns.contains(\"{column}\")");
+        if self.random.random_bool(0.15) { touched } else { format!("{touched} && {condition}") }
     }
 
     /// A condition in which the columns of `known` are known to be there.
