@@ -105,11 +105,11 @@ impl Server {
         self.wait().await;
     }
 
-    /// How to connect as the superuser. By the socket: over TCP each statement waits 40 ms for an acknowledgement, as sqlx
-    /// leaves Nagle's algorithm on.
+    /// How to connect as the superuser.
     pub(crate) fn options(&self, database: &str) -> MySqlConnectOptions {
         MySqlConnectOptions::new()
-            .socket(self.folder.path().join("data/s"))
+            .host("127.0.0.1")
+            .port(self.port)
             .username("root")
             .database(database)
             .ssl_mode(MySqlSslMode::Disabled)

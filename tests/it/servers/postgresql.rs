@@ -47,12 +47,11 @@ fn command(program: &Path) -> Command {
 }
 
 fn spawn(programs: &Path, data: &Path, port: u16, settings: &[String]) -> Child {
-    let sockets = data.parent().unwrap().display();
     command(&programs.join("postgres"))
         .arg("-D")
         .arg(data)
         .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
-        .args(["-c", &format!("unix_socket_directories={sockets}")])
+        .args(["-c", "unix_socket_directories="])
         .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -142,11 +141,9 @@ impl Server {
         panic!("PostgreSQL did not start");
     }
 
-    /// How to connect as the superuser. By the socket: over TCP a statement may wait 40 ms for an acknowledgement, as sqlx
-    /// leaves Nagle's algorithm on.
     pub(crate) fn options(&self, database: &str) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
-            .socket(self.folder.path())
+            .host("127.0.0.1")
             .port(self.port)
             .username("postgres")
             .database(database)

@@ -109,7 +109,7 @@ async fn a_wrong_password_is_told_apart() {
     let Some(server) = Server::start(&[]).await else { return };
     server.write(
         "pg_hba.conf",
-        "local all postgres trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
+        "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
     );
     execute(&mut server.connect("postgres").await, "SELECT pg_reload_conf()").await;
     let site = Site::on(server, VIEWS, "", "sslmode=disable").await;
@@ -174,7 +174,7 @@ async fn encryption_is_as_the_address_asks() {
     assert_eq!(of("sslmode=verify-ca").await, Some(EngineError::Tls));
     assert_eq!(of("sslmode=verify-full").await, Some(EngineError::Tls));
     // The other way round: the server wants what the address rules out.
-    let rules = "local all postgres trust\nhostssl all all 127.0.0.1/32 trust\n";
+    let rules = "host all postgres 127.0.0.1/32 trust\nhostssl all all 127.0.0.1/32 trust\n";
     site.server.write("pg_hba.conf", rules);
     execute(&mut site.admin().await, "SELECT pg_reload_conf()").await;
     tokio::time::sleep(Duration::from_millis(300)).await;
