@@ -220,16 +220,28 @@ impl Judge {
         texts.iter().find_map(|text| self.secrets.quoted(text, input)).map(str::to_owned)
     }
 
+    /// What the caller's own rows alone give under each plan.
+    async fn alone(&mut self, query: &SelectSql) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for plan in plans::of(self.dialect) {
+            choose(&mut self.own, plan).await;
+            outcomes.push(self.own.run_guarded(query).await.outcome);
+        }
+        outcomes
+    }
+
     /// Whether the caller's own rows alone give each of these, under one plan or another; or may, in another order.
     async fn explained(&mut self, query: &SelectSql, seen: [&Outcome; 2], upper: &str) -> bool {
         if self.dialect == Dialect::Sqlite {
             // One plan, the same for all three.
             return false;
         }
-        let mut alone = Vec::new();
-        for plan in plans::of(self.dialect) {
-            choose(&mut self.own, plan).await;
-            alone.push(self.own.run_guarded(query).await.outcome);
+        let mut alone = self.alone(query).await;
+        if self.dialect == Dialect::Mysql {
+            // The smaller of two tables is read first, and which that is depends on how large they are with foreign rows.
+            plans::size_as(&mut self.own, Some(&self.shared)).await;
+            alone.extend(self.alone(query).await);
+            plans::size_as(&mut self.own, None).await;
         }
         self.plan(0).await;
         let ordered = ORDERED.iter().any(|word| upper.contains(word));

@@ -48,6 +48,19 @@ pub(crate) async fn choose(live: &mut Live, plan: &str) {
     }
 }
 
+/// Has MariaDB plan as though the tables were as large as another copy's; without one, as they are.
+pub(crate) async fn size_as(live: &mut Live, other: Option<&Live>) {
+    let Live::Mariadb(_, own) = &*live else { return };
+    let mut statements = format!("DELETE FROM mysql.table_stats WHERE db_name = '{own}'; ");
+    if let Some(Live::Mariadb(_, other)) = other {
+        statements.push_str(&format!(
+            "INSERT INTO mysql.table_stats (db_name, table_name, cardinality) \
+             SELECT '{own}', table_name, table_rows FROM information_schema.tables WHERE table_schema = '{other}'; "
+        ));
+    }
+    live.execute(&format!("{statements}FLUSH TABLES")).await;
+}
+
 /// What a guarded query gives under each plan.
 pub(crate) async fn outcomes(live: &mut Live, query: &SelectSql) -> Vec<Outcome> {
     let plans = of(live.dialect());
