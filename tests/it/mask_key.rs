@@ -1,9 +1,8 @@
 //! The secret of masks by `hash`: it masks, it is asked for, and nothing shows it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -12,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli;
 use crate::live::postgresql::execute;
+use crate::reload::exchange;
 use crate::servers::postgresql::Server;
 
 const SECRET: &str = "correct-horse-battery-staple-correct-horse";
@@ -308,11 +308,5 @@ fn send(address: &str, key: &str, method: &str, path: &str, body: &str) -> (Stri
          Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).unwrap();
-    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-    (head.to_owned(), body.to_owned())
+    exchange(address, &request)
 }

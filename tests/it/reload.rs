@@ -195,14 +195,20 @@ fn get(address: &str, key: &str, path: &str) -> Json {
 }
 
 fn send(address: &str, request: &str) -> (u16, Json) {
+    let (head, body) = exchange(address, request);
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+/// A request to a process as it is, which closes the connection: head and body of the answer.
+pub(crate) fn exchange(address: &str, request: &str) -> (String, String) {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
     let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap())
+    (head.to_owned(), body.to_owned())
 }
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
